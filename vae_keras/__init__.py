@@ -1,0 +1,36 @@
+"""Autoencoders and variational autoencoders in Keras, every statement measured."""
+
+from vae_keras import (
+    _quiet,  # noqa: F401  first: it imports TensorFlow without its start-up lines
+    plots,
+)
+from vae_keras.claims import claim
+from vae_keras.data import load_data
+from vae_keras.layers import Sampling
+from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
+from vae_keras.measures import active_units, effective_beta, elbo, log_likelihood
+from vae_keras.models import VAE, Autoencoder, make_autoencoder, make_vae
+from vae_keras.paths import linear_path, spherical_path
+from vae_keras.plots import *  # noqa: F403
+from vae_keras.training import train
+
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "Sampling",
+    "active_units",
+    "bernoulli_loss",
+    "claim",
+    "effective_beta",
+    "elbo",
+    "kl_divergence",
+    "linear_path",
+    "load_data",
+    "log_likelihood",
+    "make_autoencoder",
+    "make_vae",
+    "reconstruction_loss",
+    "spherical_path",
+    "train",
+    *plots.__all__,
+]

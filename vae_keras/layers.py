@@ -1,0 +1,42 @@
+"""Sampling from the encoder's Gaussian so that gradients pass (slide rows L14 and L39)."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from vae_keras.losses import as_float32, safe_exp
+
+
+@keras.saving.register_keras_serializable(package="vae_keras")
+class Sampling(keras.layers.Layer):
+    """Draws z = mu + sigma · epsilon with epsilon ~ N(0, I): the reparameterization trick.
+
+    Called on `(mean, log_var)`, both of shape `(batch, latent)`; returns z of the same shape. log_var is
+    log sigma², so that any real number is a valid output of the encoder.
+
+    Args:
+        seed: integer for a repeatable sequence of draws; None for a fresh one that follows
+            `keras.utils.set_random_seed`.
+
+    Example:
+        >>> z = Sampling(seed=1)((mean, log_var))
+
+    Source: slide "Sampling and Reconstruction in VAE"; Kingma and Welling 2014, section 2.4.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, noise_seed=None):
+        """Draw z. `noise_seed`, two integers, makes the draw a function of them alone; else each call draws anew."""
+        mean, log_var = as_float32(mean=inputs[0], log_var=inputs[1])  # in float16, sigma overflows at log_var 22
+        if noise_seed is None:
+            epsilon = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator)
+        else:
+            epsilon = tf.random.stateless_normal(ops.shape(mean), noise_seed, alg="philox")
+        return ops.cast(mean + safe_exp(0.5 * log_var) * epsilon, self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}

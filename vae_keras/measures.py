@@ -1,0 +1,212 @@
+"""What the course measures: bounds on the likelihood, the latent space, and how real an image is."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from vae_keras.data import PIXELS, check_images
+from vae_keras.losses import kl_divergence
+
+DECODED_AT_ONCE = 5000  # images; bounds the memory of a sum over many draws of z
+
+
+def elbo(vae, x, samples=1, seed=None):
+    """Evidence lower bound, E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)), a mean over images.
+
+    It counts the likelihood's constant and neither beta nor reconstruction_weight, so it bounds the model's
+    log-likelihood whatever the model was trained for. With "bernoulli" that holds for black-and-white images; on
+    grey ones it is minus the cross-entropy and KL.
+
+    Args:
+        vae: a `VAE`.
+        x: images `(n, 28, 28, 1)` in [0, 1].
+        samples: draws of z per image for the first term; KL is exact.
+        seed: integer for a repeatable value.
+
+    Returns:
+        Nats per image.
+
+    Source: Kingma and Welling 2014, equation 3.
+    """
+    mean, log_var = vae.encode(x)
+    log_likelihoods = [log_p for log_p, _ in _draws(vae, check_images(x), mean, log_var, _samples(samples), seed)]
+    return float(np.mean(np.concatenate(log_likelihoods)) - np.mean(kl_divergence(mean, log_var)))
+
+
+def log_likelihood(vae, x, samples=500, seed=None):
+    """Importance-weighted lower bound on log p(x), a mean over images; tighter with more samples.
+
+    Args, returns: as `elbo`; with samples = 1 both have the same expectation.
+
+    Source: Burda et al. 2016, equation 8.
+    """
+    x, (mean, log_var) = check_images(x), vae.encode(x)
+    log_weights = [log_p + log_ratio for log_p, log_ratio in _draws(vae, x, mean, log_var, _samples(samples), seed)]
+    log_weights = np.concatenate(log_weights).astype("float64")  # (samples, n)
+    return float(np.mean(np.logaddexp.reduce(log_weights, axis=0) - math.log(samples)))
+
+
+def active_units(vae, x, threshold=0.01):
+    """Number of latent dimensions whose mean mu_j(x) varies over x: its variance exceeds the threshold.
+
+    Raises:
+        ValueError: fewer than two images, or a threshold below 0.
+
+    Source: Burda et al. 2016, section 5.2.
+    """
+    mean, _ = vae.encode(x)
+    if len(mean) < 2:
+        raise ValueError(f"active_units needs at least two images: one has no variance. Received: {len(mean)}")
+    if not threshold >= 0:
+        raise ValueError(f"threshold must be at least 0. Received: threshold={threshold}")
+    return int(np.sum(np.var(mean, axis=0) > threshold))
+
+
+def effective_beta(
+    reconstruction="half_squared",
+    pixels="sum",
+    latents="sum",
+    reconstruction_weight=1.0,
+    kl_weight=1.0,
+    half_kl=True,
+    latent_dim=2,
+    n_pixels=PIXELS,
+):
+    """The beta, in nats, that a published "VAE loss" amounts to (row L32).
+
+    A loss can be multiplied by any constant. Multiplied so that its reconstruction term is this course's
+    (½‖x − x̂‖² or cross-entropy, summed over pixels), it reads reconstruction + beta · KL. For squared errors the
+    same loss has beta = 1 at sigma = sqrt(effective beta).
+
+    Args:
+        reconstruction: "half_squared" ½(x − x̂)², "squared" (x − x̂)² or "cross_entropy", per pixel.
+        pixels: "sum" or "mean" over pixels.
+        latents: "sum" or "mean" over latent dimensions.
+        reconstruction_weight, kl_weight: factors in front of the terms, above 0 and at least 0.
+        half_kl: False where the ½ of the KL formula is missing.
+        latent_dim, n_pixels: what a mean divides by.
+
+    Raises:
+        ValueError: an unknown name or a weight out of range.
+    """
+    per_pixel = {"half_squared": 1.0, "squared": 2.0, "cross_entropy": 1.0}
+    for name, value, known in (
+        ("reconstruction", reconstruction, per_pixel),
+        ("pixels", pixels, ("sum", "mean")),
+        ("latents", latents, ("sum", "mean")),
+    ):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}. Received: {name}={value!r}")
+    if not (reconstruction_weight > 0 and kl_weight >= 0 and latent_dim >= 1 and n_pixels >= 1):
+        raise ValueError(
+            "reconstruction_weight must be above 0, kl_weight at least 0, latent_dim and n_pixels at least 1. "
+            f"Received: {reconstruction_weight=}, {kl_weight=}, {latent_dim=}, {n_pixels=}"
+        )
+    reconstruction_factor = reconstruction_weight * per_pixel[reconstruction] / (n_pixels if pixels == "mean" else 1)
+    kl_factor = kl_weight * (1.0 if half_kl else 2.0) / (latent_dim if latents == "mean" else 1)
+    return kl_factor / reconstruction_factor
+
+
+def marginal_kl(mean, log_var, samples=2000, seed=0):
+    """KL divergence from the aggregate posterior, the average of q(z|x) over images, to the prior N(0, I).
+
+    0 where the codes of all images together fill the prior exactly. Estimated by drawing z from the average.
+
+    Args:
+        mean, log_var: `(n, latent)` of q(z|x).
+        samples: draws of z.
+        seed: of the draws.
+
+    Returns:
+        Nats; a Monte Carlo estimate, so it can lie a little below 0.
+
+    Source: Hoffman and Johnson 2016, "ELBO surgery".
+    """
+    mean, log_var = np.asarray(mean, "float64"), np.asarray(log_var, "float64")
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(len(mean), size=samples)
+    z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal((samples, mean.shape[1]))
+    log_ratios = []
+    for piece in np.array_split(z, max(1, samples // 100)):  # (piece, n, latent) at once
+        log_q = _log_normal(piece[:, None, :], mean, log_var)  # (piece, n)
+        log_ratios.append(np.logaddexp.reduce(log_q, axis=1) - math.log(len(mean)) - _log_normal(piece))
+    return float(np.mean(np.concatenate(log_ratios)))
+
+
+def nearest_distance(a, b):
+    """Euclidean distance from each row of a to the nearest row of b, after flattening each: `(len(a),)`."""
+    a, b = (np.reshape(v, (len(v), -1)).astype("float32") for v in (a, b))
+    squares = np.sum(b**2, axis=1)
+    nearest = [np.min(squares - 2 * piece @ b.T, axis=1) for piece in np.array_split(a, len(a) // 1000 + 1)]
+    return np.sqrt(np.maximum(np.concatenate(nearest) + np.sum(a**2, axis=1), 0))
+
+
+def digit_features(classifier, x):
+    """What a trained `make_classifier` sees in images: its last hidden layer, `(n, 64)`.
+
+    Distances in pixels reward blur; distances in these features ask whether the strokes are a digit's.
+    """
+    features = keras.Model(classifier.inputs, classifier.get_layer("features").output)
+    return features.predict(check_images(x), batch_size=1000, verbose=0)
+
+
+def step_lengths(images):
+    """Euclidean distance in pixels between each image of a path and the next: `(steps, ...)` → `(steps − 1,)`."""
+    flat = np.reshape(images, (len(images), -1))
+    return np.linalg.norm(np.diff(flat, axis=0), axis=1)
+
+
+def local_stretch(model, z):
+    """How far the decoded image moves, at most, per unit of movement at z (row L38).
+
+    It is the largest singular value of the decoder's Jacobian at each z.
+
+    Args:
+        model: an `Autoencoder` or a `VAE`.
+        z: `(n, latent)`.
+
+    Returns:
+        `(n,)` in pixel distance per unit of z.
+    """
+    z = tf.convert_to_tensor(z, "float32")
+    columns = []
+    for direction in np.eye(z.shape[1], dtype="float32"):
+        with tf.autodiff.ForwardAccumulator(z, tf.broadcast_to(direction, z.shape)) as forward:
+            images = model.images_from(z)
+        columns.append(np.reshape(forward.jvp(images), (len(z), -1)))
+    jacobian = np.stack(columns, axis=1)  # (n, latent, 784)
+    return np.sqrt(np.linalg.eigvalsh(jacobian @ jacobian.transpose(0, 2, 1))[:, -1])
+
+
+def _draws(vae, x, mean, log_var, samples, seed):
+    """Yield log p(x|z) and log p(z) − log q(z|x), `(draws, n)` each, for draws z ~ q(z|x), a few draws at a time."""
+    generator = keras.random.SeedGenerator(seed)
+    constant = 0.5 * PIXELS * math.log(2 * math.pi * vae.sigma**2) if vae.likelihood == "gaussian" else 0.0
+    at_once = max(1, DECODED_AT_ONCE // len(x))
+    for first in range(0, samples, at_once):
+        draws = min(at_once, samples - first)
+        epsilon = ops.convert_to_numpy(keras.random.normal((draws, *mean.shape), seed=generator))
+        z = mean + np.exp(0.5 * log_var) * epsilon  # (draws, n, latent)
+        log_p = np.stack([-_reconstruction(vae, x, z_of_draw) - constant for z_of_draw in z])
+        yield log_p, _log_normal(z) - _log_normal(z, mean, log_var)
+
+
+def _reconstruction(vae, x, z):
+    pieces = range(0, len(x), DECODED_AT_ONCE)
+    losses = [vae.reconstruction(x[i : i + DECODED_AT_ONCE], z[i : i + DECODED_AT_ONCE]) for i in pieces]
+    return np.concatenate([ops.convert_to_numpy(loss) for loss in losses])
+
+
+def _log_normal(z, mean=0.0, log_var=0.0):
+    """Log density of N(mean, exp(log_var)) at z, summed over the latent dimensions."""
+    log_var = log_var + np.zeros_like(z)
+    return -0.5 * np.sum(math.log(2 * math.pi) + log_var + (z - mean) ** 2 * np.exp(-log_var), axis=-1)
+
+
+def _samples(samples):
+    if samples != int(samples) or samples < 1:
+        raise ValueError(f"samples must be a whole number, at least 1. Received: samples={samples!r}")
+    return int(samples)

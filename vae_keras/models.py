@@ -1,0 +1,370 @@
+"""The autoencoder and the variational autoencoder, as Keras models."""
+
+import math
+import random
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from vae_keras.data import IMAGE_SHAPE, check_images
+from vae_keras.layers import Sampling
+from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
+from vae_keras.networks import make_decoder, make_encoder
+from vae_keras.paths import PATHS
+
+LIKELIHOODS = ("gaussian", "bernoulli")
+
+
+class LatentModel(keras.Model):
+    """What an autoencoder and a VAE have in common: an encoder, a decoder, and what one does with them."""
+
+    def __init__(self, encoder, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latent_dim = self._check_networks()
+        self.built = True  # by the check: it has called both networks
+
+    def decode(self, z):
+        """Codes `(n, latent)` → images `(n, 28, 28, 1)` in [0, 1], as a NumPy array.
+
+        Raises:
+            ValueError: z has another shape, or holds NaN or infinity.
+        """
+        z = np.asarray(z, dtype="float32")
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"z must have shape (n, {self.latent_dim}). Received: shape={z.shape}")
+        if not np.isfinite(z).all():
+            raise ValueError(f"z must be finite. Received: {int((~np.isfinite(z)).sum())} values NaN or infinite")
+        return _in_batches(self.images_from, z)
+
+    def reconstruct(self, x):
+        """Images `(n, 28, 28, 1)` → x̂ of the same shape, in [0, 1]; a VAE's through the mean of q(z|x)."""
+        return self.decode(self._codes(x))
+
+    def interpolate(self, x_a, x_b, steps=9, path="linear"):
+        """Decode a path between the codes of two images.
+
+        Args:
+            x_a, x_b: one image each, `(28, 28, 1)` or `(1, 28, 28, 1)`.
+            steps: number of images, both ends included, at least 2.
+            path: "linear" or "spherical".
+
+        Returns:
+            `(steps, 28, 28, 1)`; its ends are the reconstructions of x_a and x_b.
+
+        Raises:
+            ValueError: more than one image at an end, steps below 2, or an unknown path.
+        """
+        if path not in PATHS:
+            raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}. Received: path={path!r}")
+        ends = [self._codes(_one_image(x, name))[0] for x, name in ((x_a, "x_a"), (x_b, "x_b"))]
+        return self.decode(PATHS[path](*ends, steps))
+
+    def fit(self, x=None, *args, validation_data=None, **kwargs):
+        """Train on images; as `keras.Model.fit`. Labels, where given, are ignored: an image is its own target."""
+        if self.compiled and self.get_compile_config().get("loss") is not None:
+            raise ValueError(f"{type(self).__name__} brings its own loss: compile it with an optimizer and no loss")
+        if isinstance(validation_data, (tuple, list)):
+            validation_data = (_checked(validation_data[0], "validation_data"), *validation_data[1:])
+        elif validation_data is not None:
+            validation_data = _checked(validation_data, "validation_data")
+        return super().fit(_checked(x), *args, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Mean of the loss and its terms over images, in nats per image; as `keras.Model.evaluate`."""
+        return super().evaluate(_checked(x), *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Reconstruct images; as `keras.Model.predict`."""
+        return super().predict(_checked(x), *args, **kwargs)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        networks = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("dtype", "encoder", "decoder")}
+        return cls(**{**config, **networks})
+
+    def _check_networks(self):
+        """Call both networks once, so that they are built, and return the latent dimension."""
+        codes = self.encoder(np.zeros((1, *IMAGE_SHAPE), "float32"))
+        shapes = [tuple(code.shape) for code in (codes if isinstance(codes, (list, tuple)) else [codes])]
+        if len(shapes) != self.codes_per_image or len(set(shapes)) > 1 or len(shapes[0]) != 2:
+            wanted = "z (batch, latent)" if self.codes_per_image == 1 else "(mean, log_var), each (batch, latent)"
+            raise ValueError(f"encoder must map images (batch, 28, 28, 1) to {wanted}. Received: shapes {shapes}")
+        latent_dim = shapes[0][1]
+        image_shape = tuple(self.decoder(np.zeros((1, latent_dim), "float32")).shape)
+        if image_shape != (1, *IMAGE_SHAPE):
+            raise ValueError(
+                f"decoder must map z (batch, {latent_dim}) to images (batch, 28, 28, 1). "
+                f"Received: {image_shape} for one z"
+            )
+        return latent_dim
+
+
+@keras.saving.register_keras_serializable(package="vae_keras")
+class Autoencoder(LatentModel):
+    """x' = D_theta(E_phi(x)), trained to minimise the mean of ‖x − x'‖² over images (slide rows L01 to L03).
+
+    Args:
+        encoder: model from images `(batch, 28, 28, 1)` to codes `(batch, latent)`.
+        decoder: model from codes to images `(batch, 28, 28, 1)`.
+
+    Raises:
+        ValueError: the networks' shapes do not fit.
+    """
+
+    codes_per_image = 1
+
+    def __init__(self, encoder, decoder, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        self.code_box = self.add_weight(
+            shape=(2, self.latent_dim), initializer="zeros", trainable=False, name="code_box"
+        )
+
+    def call(self, x, training=None):
+        return self.decoder(self.encoder(x, training=training), training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Mean over the batch of ‖x − x'‖², a sum over pixels."""
+        _no_weights(sample_weight)
+        squared_distance = reconstruction_loss(x, y_pred, sigma=math.sqrt(0.5))  # 2σ² = 1
+        return ops.mean(squared_distance) + sum(self.losses)
+
+    def fit(self, x=None, *args, **kwargs):
+        """As `LatentModel.fit`; afterwards the model knows the box of its training codes, for `sample`."""
+        history = super().fit(x, *args, **kwargs)
+        codes = self.encoder.predict(x, steps=kwargs.get("steps_per_epoch"), verbose=0)
+        self.code_box.assign(np.stack([codes.min(axis=0), codes.max(axis=0)]))
+        return history
+
+    def encode(self, x):
+        """Images `(n, 28, 28, 1)` → z `(n, latent)`, as a NumPy array."""
+        return _in_batches(self.encoder, check_images(x))
+
+    def sample(self, n, seed=None):
+        """Decode n codes drawn evenly from the box of the training codes (slide row L07).
+
+        An autoencoder has no distribution over z: the box is the simplest guess.
+
+        Returns:
+            `(n, 28, 28, 1)` in [0, 1].
+
+        Raises:
+            ValueError: n is not a whole number above 0.
+            RuntimeError: the model has not been trained by `fit`.
+        """
+        low, high = ops.convert_to_numpy(self.code_box)
+        if not np.any(high > low):
+            raise RuntimeError("this autoencoder has no training codes to sample between: call fit first")
+        return self.decode(low + (high - low) * keras.random.uniform((_count(n), self.latent_dim), seed=seed))
+
+    def _codes(self, x):
+        return self.encode(x)
+
+    def images_from(self, z):
+        """`decode` for tensors: gradients pass."""
+        return ops.clip(self.decoder(z), 0.0, 1.0)  # a decoder of one's own may leave [0, 1]
+
+
+@keras.saving.register_keras_serializable(package="vae_keras")
+class VAE(LatentModel):
+    """Variational autoencoder (slide rows L08 to L24).
+
+    Minimises, as a mean over images, reconstruction_weight · reconstruction + beta · KL(q(z|x) ‖ N(0, I)), in nats.
+    The noise of a training step derives from (seed, step) alone, so a run can be repeated.
+
+    Args:
+        encoder: model from images `(batch, 28, 28, 1)` to `(mean, log_var)`, each `(batch, latent)`.
+        decoder: model from z `(batch, latent)` to the pixels' logits `(batch, 28, 28, 1)`; x̂ is their sigmoid.
+        likelihood: "gaussian", the lecture's ‖x − x̂‖² / (2σ²), or "bernoulli", cross-entropy.
+        sigma: standard deviation of a pixel for "gaussian", above 0 (row L18).
+        beta: weight of KL, at least 0; 0 leaves only reconstruction (row L26).
+        reconstruction_weight: at least 0; 0 leaves only KL (row L26).
+        seed: integer; None draws one, which `keras.utils.set_random_seed` makes repeatable.
+
+    Raises:
+        ValueError: an option out of its range, or networks whose shapes do not fit.
+
+    Source: Kingma and Welling 2014; beta: Higgins et al. 2017.
+    """
+
+    codes_per_image = 2
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        likelihood="gaussian",
+        sigma=1.0,
+        beta=1.0,
+        reconstruction_weight=1.0,
+        seed=None,
+        **kwargs,
+    ):
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(
+                f"likelihood must be one of {', '.join(map(repr, LIKELIHOODS))}. Received: likelihood={likelihood!r}"
+            )
+        if not 0 < sigma < math.inf:
+            raise ValueError(f"sigma must be above 0 and finite. Received: sigma={sigma}")
+        for name, weight in (("beta", beta), ("reconstruction_weight", reconstruction_weight)):
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"{name} must be at least 0 and finite. Received: {name}={weight}")
+        super().__init__(encoder, decoder, **kwargs)
+        self.likelihood = likelihood
+        self.sigma = float(sigma)
+        self.beta = float(beta)
+        self.reconstruction_weight = float(reconstruction_weight)
+        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self.sampling = Sampling(self.seed)
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction_loss")
+        self.kl_tracker = keras.metrics.Mean(name="kl_loss")
+
+    def call(self, x, training=None):
+        """x̂ through the mean of q(z|x)."""
+        mean, _ = self.encoder(x, training=training)
+        return ops.sigmoid(self.decoder(mean, training=training))
+
+    def loss_terms(self, x, noise_seed=None, training=False):
+        """Reconstruction loss and KL of each image, `(batch,)` each, in nats, for one draw of z."""
+        mean, log_var = self.encoder(x, training=training)  # (batch, latent) each
+        z = self.sampling((mean, log_var), noise_seed=noise_seed)
+        return self.reconstruction(x, z, training), kl_divergence(mean, log_var)
+
+    def reconstruction(self, x, z, training=False):
+        """Reconstruction loss of each image x when z is decoded, `(batch,)`, in nats."""
+        logits = ops.cast(self.decoder(z, training=training), "float32")  # (batch, 28, 28, 1)
+        if self.likelihood == "bernoulli":
+            return bernoulli_loss(x, logits)
+        return reconstruction_loss(x, ops.sigmoid(logits), self.sigma)
+
+    def train_step(self, data):
+        x = _images_of(data)
+        noise_seed = ops.stack([self.seed, ops.cast(self.optimizer.iterations, "int32")])
+        with tf.GradientTape() as tape:
+            reconstruction, kl = self.loss_terms(x, noise_seed, training=True)
+            loss = self.reconstruction_weight * reconstruction + self.beta * kl  # (batch,)
+            objective = ops.mean(loss) + sum(self.losses)  # the latter: regularizers of the networks
+            scaled = self.optimizer.scale_loss(objective)  # matters in float16 alone
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return self._track(loss, reconstruction, kl)
+
+    def test_step(self, data):
+        x = _images_of(data)
+        images_seen = ops.cast(self.loss_tracker.count, "int32")  # in this evaluation: its noise is its own
+        reconstruction, kl = self.loss_terms(x, ops.stack([self.seed, -1 - images_seen]))
+        return self._track(self.reconstruction_weight * reconstruction + self.beta * kl, reconstruction, kl)
+
+    def _track(self, loss, reconstruction, kl):
+        """Count each image once, so that a short last batch weighs what it should."""
+        self.loss_tracker.update_state(loss)
+        self.reconstruction_tracker.update_state(reconstruction)
+        self.kl_tracker.update_state(kl)
+        return self.get_metrics_result()
+
+    @property
+    def metrics(self):
+        return [self.loss_tracker, self.reconstruction_tracker, self.kl_tracker]
+
+    def encode(self, x):
+        """Images `(n, 28, 28, 1)` → `(mean, log_var)` of q(z|x), each `(n, latent)`, as NumPy arrays."""
+        return _in_batches(self.encoder, check_images(x))
+
+    def sample(self, n, seed=None):
+        """Decode n draws from the prior N(0, I) (slide row L24).
+
+        Returns:
+            `(n, 28, 28, 1)` in [0, 1].
+
+        Raises:
+            ValueError: n is not a whole number above 0.
+        """
+        return self.decode(keras.random.normal((_count(n), self.latent_dim), seed=seed))
+
+    def _codes(self, x):
+        return self.encode(x)[0]
+
+    def images_from(self, z):
+        """`decode` for tensors: gradients pass."""
+        return ops.sigmoid(ops.cast(self.decoder(z), "float32"))
+
+    def get_config(self):
+        options = ("likelihood", "sigma", "beta", "reconstruction_weight", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in options}}
+
+
+def make_autoencoder(latent_dim=2, network="dense"):
+    """An autoencoder, not yet compiled. network: "dense" or "conv"."""
+    return Autoencoder(
+        make_encoder(latent_dim, network),
+        make_decoder(latent_dim, network, activation="sigmoid"),
+        name="autoencoder",
+    )
+
+
+def make_vae(latent_dim=2, network="dense", **vae_options):
+    """A VAE, not yet compiled. network: "dense" or "conv"; the options are those of `VAE`."""
+    encoder = make_encoder(latent_dim, network, heads=("mean", "log_var"))
+    return VAE(encoder, make_decoder(latent_dim, network), **{"name": "vae", **vae_options})
+
+
+def _in_batches(function, array, size=2000):
+    """Apply a network to an array piece by piece; its outputs as float32 NumPy arrays."""
+    pieces = [function(array[i : i + size]) for i in range(0, len(array), size)]
+    if isinstance(pieces[0], (list, tuple)):
+        return tuple(_joined(head) for head in zip(*pieces, strict=True))
+    return _joined(pieces)
+
+
+def _joined(pieces):
+    return np.concatenate([ops.convert_to_numpy(ops.cast(piece, "float32")) for piece in pieces])
+
+
+def _images_of(data):
+    x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    _no_weights(sample_weight)
+    return x
+
+
+def _no_weights(sample_weight):
+    if sample_weight is not None:
+        raise ValueError("sample_weight is not supported: every image counts once. Received: sample_weight")
+
+
+def _checked(x, name="x"):
+    """Check what can be checked before training: arrays wholly, a dataset by its shape."""
+    if isinstance(x, tf.data.Dataset):
+        spec = x.element_spec
+        spec = spec[0] if isinstance(spec, tuple) else spec
+        if not spec.shape.is_compatible_with((None, *IMAGE_SHAPE)):
+            raise ValueError(f"{name} must give batches of shape (batch, 28, 28, 1). Received: {spec.shape}")
+        return x
+    if x is None or isinstance(x, keras.utils.PyDataset):
+        return x
+    return check_images(x, name)
+
+
+def _one_image(x, name):
+    x = np.asarray(x)
+    x = x[None] if x.shape == IMAGE_SHAPE else x
+    if x.shape != (1, *IMAGE_SHAPE):
+        raise ValueError(f"{name} must be one image, (28, 28, 1). Received: shape={x.shape}")
+    return x
+
+
+def _count(n):
+    if n != int(n) or n < 1:
+        raise ValueError(f"n must be a whole number, at least 1. Received: n={n!r}")
+    return int(n)

@@ -1,0 +1,29 @@
+"""Curves: training, and quantities along a sweep."""
+
+from vae_keras.plots.style import COLOURS, axes_or_new, styled
+
+TERM_NAMES = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL"}
+
+
+@styled
+def plot_history(history, terms=("loss",), title=None, ax=None):
+    """Loss terms over training: solid on the training images, dashed on the held-out ones.
+
+    Args:
+        history: what `train` or `fit` returned.
+        terms: which of "loss", "reconstruction_loss", "kl_loss".
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (5, 3.4))
+    for term, colour in zip(terms, COLOURS, strict=False):
+        for prefix, line, name in (("", "-", "training"), ("val_", "--", "held-out")):
+            if prefix + term in history.history:
+                values = history.history[prefix + term]
+                ax.plot(range(1, len(values) + 1), values, line, color=colour, label=f"{TERM_NAMES[term]}, {name}")
+    ax.set(xlabel="epoch", ylabel="nats per image", title=title)
+    ax.legend()
+    return ax

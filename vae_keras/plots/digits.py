@@ -1,0 +1,75 @@
+"""Pictures made of digits."""
+
+import numpy as np
+from scipy.stats import norm
+
+from vae_keras.plots.style import INK, axes_or_new, styled
+
+
+def mosaic(images, columns):
+    """Images `(n, 28, 28, 1)` → one picture, `columns` wide, filled row by row; missing ones stay empty."""
+    images = np.asarray(images)[..., 0]
+    rows = -(-len(images) // columns)
+    cells = np.zeros((rows * columns, 28, 28), "float32")
+    cells[: len(images)] = images
+    return cells.reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28)
+
+
+@styled
+def plot_digit_rows(rows, column_labels=None, title=None, ax=None):
+    """Rows of digits, each with its name at the left.
+
+    Args:
+        rows: name → images `(n, 28, 28, 1)`; rows may differ in length.
+        column_labels: one text above each column.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    columns = max(len(images) for images in rows.values())
+    ax = axes_or_new(ax, (0.62 * columns + 1.6, 0.62 * len(rows) + 0.5))
+    ax.imshow(np.concatenate([mosaic(images, columns) for images in rows.values()]), cmap=INK, vmin=0, vmax=1)
+    for edge in range(1, len(rows)):
+        ax.axhline(28 * edge - 0.5, color="0.8", linewidth=0.8)
+    ax.set_yticks(28 * np.arange(len(rows)) + 13.5, list(rows))
+    ax.set_xticks([])
+    if column_labels is not None:
+        ax.set_xticks(28 * np.arange(len(column_labels)) + 13.5, column_labels)
+        ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    return ax
+
+
+@styled
+def plot_manifold(model, n=20, title=None, ax=None):
+    """The plane of a 2-d latent space, decoded on a grid at the prior's quantiles (i + 0.5) / n (rows L10, L36).
+
+    Equal areas of the picture then hold equal probability of the prior.
+
+    Args:
+        model: with a 2-d latent space and `decode`.
+        n: digits per side.
+        title, ax: as for `plot_digit_rows`.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the latent space is not 2-d.
+    """
+    if model.latent_dim != 2:
+        raise ValueError(f"plot_manifold needs a 2-d latent space. Received: latent_dim={model.latent_dim}")
+    ax = axes_or_new(ax, (6, 6))
+    ticks = norm.ppf((np.arange(n) + 0.5) / n)
+    z1, z2 = np.meshgrid(ticks, ticks[::-1])  # z2 grows upwards
+    images = model.decode(np.stack([z1.ravel(), z2.ravel()], axis=1))
+    ax.imshow(mosaic(images, n), cmap=INK, vmin=0, vmax=1)
+    shown = np.linspace(0, n - 1, 5).round().astype(int)
+    ax.set_xticks(28 * shown + 13.5, [f"{ticks[i]:.1f}" for i in shown])
+    ax.set_yticks(28 * shown + 13.5, [f"{ticks[::-1][i]:.1f}" for i in shown])
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+    return ax

@@ -1,0 +1,31 @@
+"""The latent plane and what happens in it."""
+
+import matplotlib.patheffects as effects
+import numpy as np
+
+from vae_keras.plots.style import CLASS_COLOURS, axes_or_new, styled
+
+
+@styled
+def plot_codes(codes, labels, title=None, ax=None):
+    """Scatter of 2-d codes, coloured by class, each class named at its median.
+
+    Args:
+        codes: `(n, 2)`.
+        labels: `(n,)` digits.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (5.5, 5))
+    colours = np.array(CLASS_COLOURS)[labels]
+    ax.scatter(*codes.T, c=colours, s=4, linewidths=0, alpha=0.6, rasterized=True)
+    for digit in np.unique(labels):
+        x, y = np.median(codes[labels == digit], axis=0)
+        outline = [effects.withStroke(linewidth=3, foreground="white")]
+        ax.text(x, y, digit, color=CLASS_COLOURS[digit], fontsize=15, fontweight="bold", ha="center", va="center",
+                path_effects=outline)  # fmt: skip
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+    return ax

@@ -1,0 +1,101 @@
+"""Training with good defaults: what a notebook should not have to say."""
+
+import functools
+import math
+import random
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from vae_keras.data import check_images
+
+
+def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_rate=3e-3, seed=None, verbose=True):
+    """Compile a model with Adam on a cosine schedule, fit it, and show one line of progress.
+
+    It is `compile` and `fit` with three additions that make dense networks on a CPU about twice as fast and a run
+    repeatable: XLA, several steps per call, and an order of the images that derives from (seed, step).
+
+    Args:
+        model: an `Autoencoder`, a `VAE`, or any Keras model whose loss is its own.
+        x: images `(n, 28, 28, 1)` in [0, 1].
+        epochs: passes over x; the learning rate falls to 0 along half a cosine.
+        validation_data: held-out images, evaluated after each epoch.
+        batch_size: 125 divides 60,000 and 1,500, so that no batch is short and XLA compiles once.
+        learning_rate: Adam's, at the start.
+        seed: of the order of the images; None draws one, which `keras.utils.set_random_seed` makes repeatable.
+        verbose: whether to show the line of progress.
+
+    Returns:
+        The Keras `History`.
+    """
+    x = check_images(x)
+    seed = random.randrange(2**31) if seed is None else seed
+    steps = math.ceil(len(x) / batch_size)
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        jit_compile=_xla_works() if _is_dense(model) else "auto",
+        steps_per_execution=min(32, steps),
+    )
+    return model.fit(
+        _shuffled_batches(x, batch_size, seed, model.optimizer.iterations),
+        epochs=epochs,
+        validation_data=validation_data,
+        validation_batch_size=1000,
+        callbacks=[_ProgressLine(model.name, epochs)] if verbose else None,
+        verbose=0,
+    )
+
+
+def _shuffled_batches(x, batch_size, seed, step):
+    """Batches of x in an order that derives from the seed and the step at which the epoch begins."""
+    with tf.device("CPU"):
+        images, count = tf.constant(x), len(x)
+
+    def order(_):
+        counter = tf.cast(step, tf.int64)
+        return tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([np.int64(seed), counter]))
+
+    return (
+        tf.data.Dataset.range(1)
+        .flat_map(lambda _: tf.data.Dataset.from_tensor_slices(order(_)))
+        .batch(batch_size)
+        .map(lambda indices: tf.gather(images, indices))
+        .apply(tf.data.experimental.assert_cardinality(math.ceil(count / batch_size)))
+        .prefetch(64)
+    )
+
+
+def _is_dense(model):
+    layers = model._flatten_layers()
+    return not any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose) for layer in layers)
+
+
+@functools.cache
+def _xla_works():
+    """XLA makes dense networks faster and convolutions slower on a CPU; not every build of TensorFlow has it."""
+    try:
+        tf.function(lambda v: v + 1, jit_compile=True)(1.0)
+    except tf.errors.OpError:
+        return False
+    return True
+
+
+class _ProgressLine(keras.callbacks.Callback):
+    """One line per training instead of one per epoch."""
+
+    def __init__(self, name, epochs):
+        super().__init__()
+        self.bar = tqdm(total=epochs, desc=name, unit="epoch", file=sys.stdout, ncols=100)
+
+    def on_epoch_end(self, epoch, logs=None):
+        shown = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
