@@ -1,7 +1,8 @@
 """The pictures of the course. Every function takes Matplotlib axes, or makes them, and returns them."""
 
 from vae_keras.plots.curves import plot_history
+from vae_keras.plots.densities import plot_density, plot_gaussians
 from vae_keras.plots.digits import plot_digit_rows, plot_manifold
 from vae_keras.plots.latent import plot_codes
 
-__all__ = ["plot_codes", "plot_digit_rows", "plot_history", "plot_manifold"]
+__all__ = ["plot_codes", "plot_density", "plot_digit_rows", "plot_gaussians", "plot_history", "plot_manifold"]
