@@ -4,5 +4,14 @@ from vae_keras.plots.curves import plot_history
 from vae_keras.plots.densities import plot_density, plot_gaussians
 from vae_keras.plots.digits import plot_digit_rows, plot_manifold
 from vae_keras.plots.latent import plot_codes
+from vae_keras.plots.schema import plot_schema
 
-__all__ = ["plot_codes", "plot_density", "plot_digit_rows", "plot_gaussians", "plot_history", "plot_manifold"]
+__all__ = [
+    "plot_codes",
+    "plot_density",
+    "plot_digit_rows",
+    "plot_gaussians",
+    "plot_history",
+    "plot_manifold",
+    "plot_schema",
+]
