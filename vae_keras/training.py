@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
+from vae_keras.models import LatentModel
 
 
 def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_rate=3e-3, seed=None, verbose=True):
@@ -20,7 +22,7 @@ def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_ra
     repeatable: XLA, several steps per call, and an order of the images that derives from (seed, step).
 
     Args:
-        model: an `Autoencoder`, a `VAE`, or any Keras model whose loss is its own.
+        model: an `Autoencoder` or a `VAE`.
         x: images `(n, 28, 28, 1)` in [0, 1].
         epochs: passes over x; the learning rate falls to 0 along half a cosine.
         validation_data: held-out images, evaluated after each epoch.
@@ -31,9 +33,17 @@ def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_ra
 
     Returns:
         The Keras `History`.
+
+    Raises:
+        TypeError: not an `Autoencoder` or a `VAE`, or not images.
+        ValueError: images or a number out of its range.
     """
+    if not isinstance(model, LatentModel):
+        raise TypeError(f"train needs an Autoencoder or a VAE, then images. Received: {type(model).__name__}")
     x = check_images(x)
-    seed = random.randrange(2**31) if seed is None else seed
+    epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
+    above_zero(learning_rate, "learning_rate")
+    seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     steps = math.ceil(len(x) / batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
     model.compile(
@@ -71,7 +81,7 @@ def _shuffled_batches(x, batch_size, seed, step):
 
 
 def _is_dense(model):
-    layers = model._flatten_layers()
+    layers = [*model.encoder.layers, *model.decoder.layers]
     return not any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose) for layer in layers)
 
 
@@ -90,7 +100,10 @@ class _ProgressLine(keras.callbacks.Callback):
 
     def __init__(self, name, epochs):
         super().__init__()
-        self.bar = tqdm(total=epochs, desc=name, unit="epoch", file=sys.stdout, ncols=100)
+        in_notebook = "ipykernel" in sys.modules
+        self.bar = tqdm(
+            total=epochs, desc=name, unit="epoch", file=_NotebookLine() if in_notebook else sys.stdout, ncols=100
+        )
 
     def on_epoch_end(self, epoch, logs=None):
         shown = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
@@ -99,3 +112,19 @@ class _ProgressLine(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.bar.close()
+
+
+class _NotebookLine:
+    """A file for tqdm whose text a notebook replaces in place: pages made from the notebook keep only the last."""
+
+    def __init__(self):
+        from IPython.display import display  # there is one in a notebook, and only there
+
+        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def write(self, text):
+        if text := text.strip():
+            self.handle.update({"text/plain": text}, raw=True)
+
+    def flush(self):
+        pass
