@@ -1,7 +1,7 @@
 """Autoencoders and variational autoencoders in Keras, every statement measured."""
 
 from vae_keras import (
-    _quiet,  # noqa: F401  first: it imports TensorFlow without its start-up lines
+    _backend,  # noqa: F401  first: it imports TensorFlow without its start-up lines
     plots,
 )
 from vae_keras.claims import claim

@@ -117,6 +117,8 @@ class _ProgressLine(keras.callbacks.Callback):
 class _NotebookLine:
     """A file for tqdm whose text a notebook replaces in place: pages made from the notebook keep only the last."""
 
+    encoding = "utf-8"  # lets tqdm draw a smooth bar
+
     def __init__(self):
         from IPython.display import display  # there is one in a notebook, and only there
 

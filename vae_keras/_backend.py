@@ -1,0 +1,36 @@
+"""Import TensorFlow without its start-up lines, and make sure that Keras runs on it.
+
+TensorFlow writes those lines straight to file descriptor 2; they tell a student nothing. Whoever wants them, to see
+why a GPU is not used, sets TF_CPP_MIN_LOG_LEVEL=0.
+"""
+
+import contextlib
+import os
+import sys
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and "tensorflow" not in sys.modules:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with _silent_stderr():
+        import tensorflow  # noqa: F401
+
+import keras  # noqa: E402
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "vae_keras needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow before Keras is imported. "
+        f"Received: backend {keras.backend.backend()!r}"
+    )
