@@ -42,22 +42,26 @@ def load_data(name="auto"):
         ValueError: an unknown name.
         RuntimeError: "mnist" was asked for and no source has it.
     """
-    if name == "auto":
-        name = os.environ.get("VAE_KERAS_DATA") or "auto"
+    source = "name"
+    if name == "auto" and os.environ.get("VAE_KERAS_DATA"):
+        source, name = "VAE_KERAS_DATA", os.environ["VAE_KERAS_DATA"]
     if name not in NAMES:
-        raise ValueError(f"load_data knows {', '.join(map(repr, NAMES))}. Received: name={name!r}")
+        raise ValueError(f"load_data knows {', '.join(map(repr, NAMES))}. Received: {source}={name!r}")
     if name == "digits":
         return _digits()
     images = _read_npz(_cache_file())
     if images is None:
         images = _read_npz(_keras_folder() / "mnist.npz") or _read_prepared_tfds()
-        if images is None and name == "auto" and not _host_answers():
+        try:
+            images = _remember(images or _download())
+        except RuntimeError:
+            if name == "mnist":
+                raise
             print(
                 "MNIST is not on this machine and its host does not answer: using scikit-learn's 1,797 digits. "
                 f"To get MNIST, {HOW_TO_GET_MNIST}."
             )
             return _digits()
-        images = _remember(images or _download())
     return _as_float(images)
 
 
@@ -68,10 +72,11 @@ def check_images(x, name="x"):
         TypeError: not an array of floats.
         ValueError: another shape, no image at all, NaN, or values outside [0, 1].
     """
-    x = np.asarray(x)
+    images, x = x, np.asarray(x)
     if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
         hint = "; divide by 255 first" if x.dtype == np.uint8 else ""
-        raise TypeError(f"{name} must hold floats in [0, 1]{hint}. Received: dtype={x.dtype}")
+        received = f"dtype={x.dtype}" if x.dtype != object else f"a {type(images).__name__}"
+        raise TypeError(f"{name} must hold floats in [0, 1]{hint}. Received: {received}")
     if x.ndim != 4 or x.shape[1:] != IMAGE_SHAPE:
         raise ValueError(f"{name} must have shape (n, 28, 28, 1). Received: shape={x.shape}")
     if len(x) == 0:
@@ -140,7 +145,7 @@ def _host_answers(seconds=5):
 
     def ask():
         request = urllib.request.Request(MIRROR, method="HEAD")
-        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=seconds):
+        with contextlib.suppress(Exception), urllib.request.urlopen(request, timeout=seconds):
             answers.append(True)
 
     thread = threading.Thread(target=ask, daemon=True)

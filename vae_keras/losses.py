@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from vae_keras.checks import above_zero
+
 
 def kl_divergence(mean, log_var):
     """KL divergence from N(mean, exp(log_var)) to the prior N(0, I): ½ Σ (μ² + σ² − 1 − log σ²).
@@ -37,12 +39,11 @@ def reconstruction_loss(x, x_hat, sigma=1.0):
         `(batch,)` in nats, summed over pixels.
 
     Raises:
-        ValueError: x and x_hat differ in shape, or sigma is not above 0.
+        ValueError: x and x_hat differ in shape, or sigma is not above 0 and finite.
 
     Source: slide "Reconstruction Loss in VAE" (row L18).
     """
-    if not sigma > 0:
-        raise ValueError(f"sigma must be above 0. Received: sigma={sigma}")
+    above_zero(sigma, "sigma")
     x, x_hat = as_float32(x=x, x_hat=x_hat)
     return _sum_over_pixels(ops.square(x - x_hat)) / (2.0 * sigma**2)
 

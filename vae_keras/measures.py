@@ -7,8 +7,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from vae_keras.checks import above_zero, not_negative, whole_number
 from vae_keras.data import PIXELS, check_images
 from vae_keras.losses import kl_divergence
+from vae_keras.models import VAE
 
 DECODED_AT_ONCE = 5000  # images; bounds the memory of a sum over many draws of z
 
@@ -31,8 +33,8 @@ def elbo(vae, x, samples=1, seed=None):
 
     Source: Kingma and Welling 2014, equation 3.
     """
-    mean, log_var = vae.encode(x)
-    log_likelihoods = [log_p for log_p, _ in _draws(vae, check_images(x), mean, log_var, _samples(samples), seed)]
+    x, mean, log_var = _encoded(vae, x)
+    log_likelihoods = [log_p for log_p, _ in _draws(vae, x, mean, log_var, samples, seed)]
     return float(np.mean(np.concatenate(log_likelihoods)) - np.mean(kl_divergence(mean, log_var)))
 
 
@@ -43,8 +45,8 @@ def log_likelihood(vae, x, samples=500, seed=None):
 
     Source: Burda et al. 2016, equation 8.
     """
-    x, (mean, log_var) = check_images(x), vae.encode(x)
-    log_weights = [log_p + log_ratio for log_p, log_ratio in _draws(vae, x, mean, log_var, _samples(samples), seed)]
+    x, mean, log_var = _encoded(vae, x)
+    log_weights = [log_p + log_ratio for log_p, log_ratio in _draws(vae, x, mean, log_var, samples, seed)]
     log_weights = np.concatenate(log_weights).astype("float64")  # (samples, n)
     return float(np.mean(np.logaddexp.reduce(log_weights, axis=0) - math.log(samples)))
 
@@ -57,11 +59,10 @@ def active_units(vae, x, threshold=0.01):
 
     Source: Burda et al. 2016, section 5.2.
     """
-    mean, _ = vae.encode(x)
+    not_negative(threshold, "threshold")
+    _, mean, _ = _encoded(vae, x)
     if len(mean) < 2:
         raise ValueError(f"active_units needs at least two images: one has no variance. Received: {len(mean)}")
-    if not threshold >= 0:
-        raise ValueError(f"threshold must be at least 0. Received: threshold={threshold}")
     return int(np.sum(np.var(mean, axis=0) > threshold))
 
 
@@ -100,11 +101,9 @@ def effective_beta(
     ):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}. Received: {name}={value!r}")
-    if not (reconstruction_weight > 0 and kl_weight >= 0 and latent_dim >= 1 and n_pixels >= 1):
-        raise ValueError(
-            "reconstruction_weight must be above 0, kl_weight at least 0, latent_dim and n_pixels at least 1. "
-            f"Received: {reconstruction_weight=}, {kl_weight=}, {latent_dim=}, {n_pixels=}"
-        )
+    above_zero(reconstruction_weight, "reconstruction_weight")
+    not_negative(kl_weight, "kl_weight")
+    latent_dim, n_pixels = whole_number(latent_dim, "latent_dim"), whole_number(n_pixels, "n_pixels")
     reconstruction_factor = reconstruction_weight * per_pixel[reconstruction] / (n_pixels if pixels == "mean" else 1)
     kl_factor = kl_weight * (1.0 if half_kl else 2.0) / (latent_dim if latents == "mean" else 1)
     return kl_factor / reconstruction_factor
@@ -123,9 +122,20 @@ def marginal_kl(mean, log_var, samples=2000, seed=0):
     Returns:
         Nats; a Monte Carlo estimate, so it can lie a little below 0.
 
+    Raises:
+        ValueError: mean and log_var differ in shape or are not finite, or samples is not at least 1.
+
     Source: Hoffman and Johnson 2016, "ELBO surgery".
     """
     mean, log_var = np.asarray(mean, "float64"), np.asarray(log_var, "float64")
+    if mean.ndim != 2 or mean.shape != log_var.shape or len(mean) == 0:
+        raise ValueError(
+            "mean and log_var must have the same shape (n, latent), n at least 1. "
+            f"Received: mean.shape={mean.shape}, log_var.shape={log_var.shape}"
+        )
+    if not (np.isfinite(mean).all() and np.isfinite(log_var).all()):
+        raise ValueError("mean and log_var must be finite. Received: NaN or infinity")
+    samples = whole_number(samples, "samples")
     rng = np.random.default_rng(seed)
     chosen = rng.integers(len(mean), size=samples)
     z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal((samples, mean.shape[1]))
@@ -137,8 +147,15 @@ def marginal_kl(mean, log_var, samples=2000, seed=0):
 
 
 def nearest_distance(a, b):
-    """Euclidean distance from each row of a to the nearest row of b, after flattening each: `(len(a),)`."""
-    a, b = (np.reshape(v, (len(v), -1)).astype("float32") for v in (a, b))
+    """Euclidean distance from each row of a to the nearest row of b, after flattening each: `(len(a),)`.
+
+    Raises:
+        ValueError: a or b is empty, or their rows differ in size.
+    """
+    a, b = np.asarray(a, "float32"), np.asarray(b, "float32")
+    if min(a.size, b.size) == 0 or a.shape[1:] != b.shape[1:]:
+        raise ValueError(f"a and b must hold rows of one shape. Received: a.shape={a.shape}, b.shape={b.shape}")
+    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
     squares = np.sum(b**2, axis=1)
     nearest = [np.min(squares - 2 * piece @ b.T, axis=1) for piece in np.array_split(a, len(a) // 1000 + 1)]
     return np.sqrt(np.maximum(np.concatenate(nearest) + np.sum(a**2, axis=1), 0))
@@ -154,7 +171,13 @@ def digit_features(classifier, x):
 
 
 def step_lengths(images):
-    """Euclidean distance in pixels between each image of a path and the next: `(steps, ...)` → `(steps − 1,)`."""
+    """Euclidean distance in pixels between each image of a path and the next: `(steps, ...)` → `(steps − 1,)`.
+
+    Raises:
+        ValueError: fewer than two images.
+    """
+    if len(images) < 2:
+        raise ValueError(f"step_lengths needs at least two images. Received: {len(images)}")
     flat = np.reshape(images, (len(images), -1))
     return np.linalg.norm(np.diff(flat, axis=0), axis=1)
 
@@ -170,8 +193,11 @@ def local_stretch(model, z):
 
     Returns:
         `(n,)` in pixel distance per unit of z.
+
+    Raises:
+        ValueError: z has another shape, or holds NaN or infinity.
     """
-    z = tf.convert_to_tensor(z, "float32")
+    z = tf.convert_to_tensor(model.check_codes(z))
     columns = []
     for direction in np.eye(z.shape[1], dtype="float32"):
         with tf.autodiff.ForwardAccumulator(z, tf.broadcast_to(direction, z.shape)) as forward:
@@ -183,7 +209,7 @@ def local_stretch(model, z):
 
 def _draws(vae, x, mean, log_var, samples, seed):
     """Yield log p(x|z) and log p(z) − log q(z|x), `(draws, n)` each, for draws z ~ q(z|x), a few draws at a time."""
-    generator = keras.random.SeedGenerator(seed)
+    samples, generator = whole_number(samples, "samples"), keras.random.SeedGenerator(seed)
     constant = 0.5 * PIXELS * math.log(2 * math.pi * vae.sigma**2) if vae.likelihood == "gaussian" else 0.0
     at_once = max(1, DECODED_AT_ONCE // len(x))
     for first in range(0, samples, at_once):
@@ -206,7 +232,9 @@ def _log_normal(z, mean=0.0, log_var=0.0):
     return -0.5 * np.sum(math.log(2 * math.pi) + log_var + (z - mean) ** 2 * np.exp(-log_var), axis=-1)
 
 
-def _samples(samples):
-    if samples != int(samples) or samples < 1:
-        raise ValueError(f"samples must be a whole number, at least 1. Received: samples={samples!r}")
-    return int(samples)
+def _encoded(vae, x):
+    """Images, checked, and the mean and log_var of q(z|x)."""
+    if not isinstance(vae, VAE):
+        raise TypeError(f"this measure needs a VAE, whose encoder gives a distribution. Received: {type(vae).__name__}")
+    x = check_images(x)
+    return x, *vae.encode(x)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from vae_keras.checks import above_zero, not_negative, whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
 from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
@@ -33,12 +34,16 @@ class LatentModel(keras.Model):
         Raises:
             ValueError: z has another shape, or holds NaN or infinity.
         """
+        return _in_batches(self.images_from, self.check_codes(z))
+
+    def check_codes(self, z):
+        """Return codes as float32 `(n, latent)`, or raise a ValueError that says what is wrong with them."""
         z = np.asarray(z, dtype="float32")
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(f"z must have shape (n, {self.latent_dim}). Received: shape={z.shape}")
+        if z.ndim != 2 or z.shape[1] != self.latent_dim or len(z) == 0:
+            raise ValueError(f"z must have shape (n, {self.latent_dim}), n at least 1. Received: shape={z.shape}")
         if not np.isfinite(z).all():
             raise ValueError(f"z must be finite. Received: {int((~np.isfinite(z)).sum())} values NaN or infinite")
-        return _in_batches(self.images_from, z)
+        return z
 
     def reconstruct(self, x):
         """Images `(n, 28, 28, 1)` → x̂ of the same shape, in [0, 1]; a VAE's through the mean of q(z|x)."""
@@ -65,16 +70,23 @@ class LatentModel(keras.Model):
 
     def fit(self, x=None, *args, validation_data=None, **kwargs):
         """Train on images; as `keras.Model.fit`. Labels, where given, are ignored: an image is its own target."""
-        if self.compiled and self.get_compile_config().get("loss") is not None:
-            raise ValueError(f"{type(self).__name__} brings its own loss: compile it with an optimizer and no loss")
-        if isinstance(validation_data, (tuple, list)):
+        self._check_compiled()
+        _no_weights(kwargs.get("sample_weight"))
+        if isinstance(validation_data, (tuple, list)) and len(validation_data) > 0:
             validation_data = (_checked(validation_data[0], "validation_data"), *validation_data[1:])
         elif validation_data is not None:
             validation_data = _checked(validation_data, "validation_data")
         return super().fit(_checked(x), *args, validation_data=validation_data, **kwargs)
 
+    def train_on_batch(self, x, *args, **kwargs):
+        """One step on a batch of images; as `keras.Model.train_on_batch`."""
+        self._check_compiled()
+        return super().train_on_batch(_checked(x), *args, **kwargs)
+
     def evaluate(self, x=None, *args, **kwargs):
         """Mean of the loss and its terms over images, in nats per image; as `keras.Model.evaluate`."""
+        self._check_compiled()
+        _no_weights(kwargs.get("sample_weight"))
         return super().evaluate(_checked(x), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -94,19 +106,27 @@ class LatentModel(keras.Model):
         networks = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("dtype", "encoder", "decoder")}
         return cls(**{**config, **networks})
 
+    def _check_compiled(self):
+        config = (self.get_compile_config() or {}) if self.compiled else {}
+        given = [name for name in ("loss", "metrics", "weighted_metrics") if config.get(name) is not None]
+        if given:
+            raise ValueError(
+                f"{type(self).__name__} brings its own loss and metrics: compile it with an optimizer alone. "
+                f"Received: {', '.join(given)}"
+            )
+
     def _check_networks(self):
         """Call both networks once, so that they are built, and return the latent dimension."""
-        codes = self.encoder(np.zeros((1, *IMAGE_SHAPE), "float32"))
-        shapes = [tuple(code.shape) for code in (codes if isinstance(codes, (list, tuple)) else [codes])]
+        wanted = "z (batch, latent)" if self.codes_per_image == 1 else "(mean, log_var), each (batch, latent)"
+        shapes = _shapes_of(self.encoder, "encoder", IMAGE_SHAPE, wanted)
         if len(shapes) != self.codes_per_image or len(set(shapes)) > 1 or len(shapes[0]) != 2:
-            wanted = "z (batch, latent)" if self.codes_per_image == 1 else "(mean, log_var), each (batch, latent)"
             raise ValueError(f"encoder must map images (batch, 28, 28, 1) to {wanted}. Received: shapes {shapes}")
         latent_dim = shapes[0][1]
-        image_shape = tuple(self.decoder(np.zeros((1, latent_dim), "float32")).shape)
-        if image_shape != (1, *IMAGE_SHAPE):
+        shapes = _shapes_of(self.decoder, "decoder", (latent_dim,), "images (batch, 28, 28, 1)")
+        if shapes != [(1, *IMAGE_SHAPE)]:
             raise ValueError(
                 f"decoder must map z (batch, {latent_dim}) to images (batch, 28, 28, 1). "
-                f"Received: {image_shape} for one z"
+                f"Received: shapes {shapes} for one z"
             )
         return latent_dim
 
@@ -166,7 +186,9 @@ class Autoencoder(LatentModel):
         low, high = ops.convert_to_numpy(self.code_box)
         if not np.any(high > low):
             raise RuntimeError("this autoencoder has no training codes to sample between: call fit first")
-        return self.decode(low + (high - low) * keras.random.uniform((_count(n), self.latent_dim), seed=seed))
+        return self.decode(
+            low + (high - low) * keras.random.uniform((whole_number(n, "n"), self.latent_dim), seed=seed)
+        )
 
     def _codes(self, x):
         return self.encode(x)
@@ -215,17 +237,16 @@ class VAE(LatentModel):
             raise ValueError(
                 f"likelihood must be one of {', '.join(map(repr, LIKELIHOODS))}. Received: likelihood={likelihood!r}"
             )
-        if not 0 < sigma < math.inf:
-            raise ValueError(f"sigma must be above 0 and finite. Received: sigma={sigma}")
-        for name, weight in (("beta", beta), ("reconstruction_weight", reconstruction_weight)):
-            if not 0 <= weight < math.inf:
-                raise ValueError(f"{name} must be at least 0 and finite. Received: {name}={weight}")
+        above_zero(sigma, "sigma")
+        not_negative(beta, "beta")
+        not_negative(reconstruction_weight, "reconstruction_weight")
+        seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
         super().__init__(encoder, decoder, **kwargs)
         self.likelihood = likelihood
         self.sigma = float(sigma)
         self.beta = float(beta)
         self.reconstruction_weight = float(reconstruction_weight)
-        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self.seed = seed
         self.sampling = Sampling(self.seed)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction_loss")
@@ -291,7 +312,7 @@ class VAE(LatentModel):
         Raises:
             ValueError: n is not a whole number above 0.
         """
-        return self.decode(keras.random.normal((_count(n), self.latent_dim), seed=seed))
+        return self.decode(keras.random.normal((whole_number(n, "n"), self.latent_dim), seed=seed))
 
     def _codes(self, x):
         return self.encode(x)[0]
@@ -348,10 +369,11 @@ def _checked(x, name="x"):
     if isinstance(x, tf.data.Dataset):
         spec = x.element_spec
         spec = spec[0] if isinstance(spec, tuple) else spec
-        if not spec.shape.is_compatible_with((None, *IMAGE_SHAPE)):
-            raise ValueError(f"{name} must give batches of shape (batch, 28, 28, 1). Received: {spec.shape}")
+        is_tensor = isinstance(spec, tf.TensorSpec) and spec.shape.rank == 4  # and not a dictionary, or unknown
+        if not (is_tensor and spec.dtype.is_floating and spec.shape.is_compatible_with((None, *IMAGE_SHAPE))):
+            raise ValueError(f"{name} must give batches of floats in [0, 1], (batch, 28, 28, 1). Received: {spec}")
         return x
-    if x is None or isinstance(x, keras.utils.PyDataset):
+    if isinstance(x, keras.utils.PyDataset):
         return x
     return check_images(x, name)
 
@@ -364,7 +386,14 @@ def _one_image(x, name):
     return x
 
 
-def _count(n):
-    if n != int(n) or n < 1:
-        raise ValueError(f"n must be a whole number, at least 1. Received: n={n!r}")
-    return int(n)
+def _shapes_of(network, name, input_shape, wanted):
+    """Shapes of a network's outputs for one input of zeros."""
+    one = np.zeros((1, *input_shape), "float32")
+    try:
+        outputs = network(one)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be a Keras model from (batch, {', '.join(map(str, input_shape))}) to {wanted}. "
+            f"Received: {getattr(network, 'input_shape', None) or type(network).__name__}"
+        ) from error
+    return [tuple(output.shape) for output in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from vae_keras.checks import whole_number
 from vae_keras.data import IMAGE_SHAPE
 
 NETWORKS = ("dense", "conv")
@@ -24,7 +25,7 @@ def make_encoder(latent_dim=2, network="dense", heads=("code",)):
     Raises:
         ValueError: latent_dim is not a whole number above 0, or an unknown network.
     """
-    _check(latent_dim, network)
+    latent_dim = _check(latent_dim, network)
     x = images = keras.Input(IMAGE_SHAPE, name="image")
     if network == "conv":
         for filters in FILTERS:
@@ -49,7 +50,7 @@ def make_decoder(latent_dim=2, network="dense", activation=None):
     Raises:
         ValueError: latent_dim is not a whole number above 0, or an unknown network.
     """
-    _check(latent_dim, network)
+    latent_dim = _check(latent_dim, network)
     z = keras.Input((latent_dim,), name="z")
     if network == "conv":
         x = layers.Dense(64, activation=ACTIVATION)(z)
@@ -85,7 +86,6 @@ def make_classifier():
 
 
 def _check(latent_dim, network):
-    if isinstance(latent_dim, bool) or latent_dim != int(latent_dim) or latent_dim < 1:
-        raise ValueError(f"latent_dim must be a whole number, at least 1. Received: latent_dim={latent_dim!r}")
     if network not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(map(repr, NETWORKS))}. Received: network={network!r}")
+    return whole_number(latent_dim, "latent_dim")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from vae_keras.checks import whole_number
+
 
 def linear_path(z_a, z_b, steps=9):
     """The straight line (1 − t) z_a + t z_b.
@@ -14,7 +16,7 @@ def linear_path(z_a, z_b, steps=9):
         `(steps, latent)`; the first row is z_a, the last is z_b, exactly.
 
     Raises:
-        ValueError: codes of different shape, or steps below 2.
+        ValueError: codes of different shape or not finite, or steps below 2.
     """
     z_a, z_b, t = _checked(z_a, z_b, steps)
     return np.where(t < 1, z_a + t * (z_b - z_a), z_b)
@@ -54,6 +56,7 @@ def _checked(z_a, z_b, steps):
             "a path needs two codes of the same shape (latent,). "
             f"Received: z_a.shape={z_a.shape}, z_b.shape={z_b.shape}"
         )
-    if steps != int(steps) or steps < 2:
-        raise ValueError(f"steps must be a whole number, at least 2. Received: steps={steps!r}")
-    return z_a, z_b, np.linspace(0, 1, int(steps), dtype=np.result_type(z_a, np.float32))[:, None]
+    if not (np.isfinite(z_a).all() and np.isfinite(z_b).all()):
+        raise ValueError(f"a path needs finite codes. Received: z_a={z_a}, z_b={z_b}")
+    steps = whole_number(steps, "steps", least=2)
+    return z_a, z_b, np.linspace(0, 1, steps, dtype=np.result_type(z_a, np.float32))[:, None]
