@@ -217,7 +217,8 @@ def _draws(vae, x, mean, log_var, samples, seed):
         epsilon = ops.convert_to_numpy(keras.random.normal((draws, *mean.shape), seed=generator))
         z = mean + np.exp(0.5 * log_var) * epsilon  # (draws, n, latent)
         log_p = np.stack([-_reconstruction(vae, x, z_of_draw) - constant for z_of_draw in z])
-        yield log_p, _log_normal(z) - _log_normal(z, mean, log_var)
+        log_q = _log_normal(epsilon) - 0.5 * np.sum(log_var, axis=-1)  # at z: exact however narrow q is
+        yield log_p, _log_normal(z) - log_q
 
 
 def _reconstruction(vae, x, z):
