@@ -1,5 +1,7 @@
 """A statement of the lecture, checked where it stands."""
 
+import numpy as np
+
 
 def claim(statement, holds, evidence=""):
     """Print `✓ statement` if it holds on this run, else fail with the evidence.
@@ -13,10 +15,9 @@ def claim(statement, holds, evidence=""):
         AssertionError: the claim does not hold.
         TypeError: `holds` is not one truth value.
     """
-    try:
-        holds = bool(holds)
-    except (ValueError, TypeError) as error:
-        raise TypeError(f"claim needs one truth value; use .all() or .any(). Received: holds={holds!r}") from error
-    if not holds:
-        raise AssertionError(f"✗ {statement}" + (f"\n  measured: {evidence}" if evidence != "" else ""))
+    truth = np.asarray(holds)
+    if truth.dtype != bool or truth.size != 1:  # bool() would take nan, "False" and any other text as true
+        raise TypeError(f"claim needs one truth value: compare, or use .all() or .any(). Received: holds={holds!r}")
+    if not truth:
+        raise AssertionError(f"✗ {statement}" + (f"\n  measured: {evidence}" if str(evidence) else ""))
     print(f"✓ {statement}")
