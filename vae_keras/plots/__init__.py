@@ -1,8 +1,16 @@
 """The pictures of the course. Every function takes Matplotlib axes, or makes them, and returns them."""
 
 from vae_keras.plots.curves import plot_history
-from vae_keras.plots.densities import plot_density, plot_gaussians
+from vae_keras.plots.densities import (
+    plot_density,
+    plot_draws,
+    plot_empirical_cdfs,
+    plot_gaussians,
+    plot_gradient_estimates,
+    plot_power_laws,
+)
 from vae_keras.plots.digits import plot_digit_rows, plot_manifold
+from vae_keras.plots.graphs import plot_reparameterization_graph
 from vae_keras.plots.latent import plot_codes
 from vae_keras.plots.schema import plot_schema
 
@@ -10,8 +18,13 @@ __all__ = [
     "plot_codes",
     "plot_density",
     "plot_digit_rows",
+    "plot_draws",
+    "plot_empirical_cdfs",
     "plot_gaussians",
+    "plot_gradient_estimates",
     "plot_history",
     "plot_manifold",
+    "plot_power_laws",
+    "plot_reparameterization_graph",
     "plot_schema",
 ]

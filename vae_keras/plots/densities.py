@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import norm
 
-from vae_keras.plots.style import BLUE, COLOURS, ORANGE, SKY, axes_or_new, styled
+from vae_keras.plots.style import BLACK, BLUE, COLOURS, ORANGE, SKY, axes_or_new, styled
 
 
 @styled
@@ -34,7 +34,7 @@ def plot_density(mean=0.0, sigma=1.0, a=-1.0, b=0.5, title=None, axes=None):
     low, high = min(a, mean - 4 * sigma), max(b, mean + 4 * sigma)
     x, between = np.linspace(low, high, 400), np.linspace(a, b, 200)
     at_a, at_b = gaussian.cdf([a, b])
-    probability = f"{at_b - at_a:.3f}"
+    probability = f"{at_b - at_a:.4f}"
 
     density.fill_between(between, gaussian.pdf(between), color=SKY, alpha=0.5, linewidth=0)
     density.plot(x, gaussian.pdf(x), color=BLUE)
@@ -62,8 +62,8 @@ def plot_density(mean=0.0, sigma=1.0, a=-1.0, b=0.5, title=None, axes=None):
     cumulative.text(
         height_at + 0.02 * (high - low), (at_a + at_b) / 2, f"$F(b) - F(a)$\n$= {probability}$", va="center"
     )
-    ends = [value for value in (0, 1) if min(abs(value - at_a), abs(value - at_b)) > 0.06]
-    labels = [f"{value}" for value in ends] + [f"$F(a) = {at_a:.3f}$", f"$F(b) = {at_b:.3f}$"]
+    ends = [value for value in (0, 1) if min(abs(value - at_a), abs(value - at_b)) > 0.05]
+    labels = [f"{value}" for value in ends] + [f"$F(a) = {at_a:.4f}$", f"$F(b) = {at_b:.4f}$"]
     cumulative.set_yticks([*ends, at_a, at_b], labels)
     cumulative.set(ylabel="CDF $F(x) = P(X \\leq x)$", ylim=(0, 1.05))
     ticks = {a: f"$a$\n${a:g}$", b: f"$b$\n${b:g}$"}
@@ -106,3 +106,139 @@ def plot_gaussians(parameters=((0, 1), (0, 0.5), (0, 2), (2, 1)), title=None, ax
     ax.set_ylim(bottom=0)
     ax.legend()
     return ax
+
+
+@styled
+def plot_gradient_estimates(estimates, exact, batch=100, title=None, axes=None):
+    """Gradient estimates, each an average over a batch of draws, as histograms around the exact gradient (row L39).
+
+    Args:
+        estimates: name of the estimator → its gradients for (mu, sigma), `(draws,)` each.
+        exact: the exact gradients for (mu, sigma).
+        batch: how many draws one average takes.
+        title: above both axes.
+        axes: two Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The two axes: mu, sigma.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(9, 3.4))[1]
+    for parameter, (ax, symbol) in enumerate(zip(axes, ("\\mu", "\\sigma"), strict=True)):
+        averages = {name: _batch_means(gradients[parameter], batch) for name, gradients in estimates.items()}
+        bins = np.linspace(min(map(np.min, averages.values())), max(map(np.max, averages.values())), 80)
+        for (name, values), colour in zip(averages.items(), COLOURS, strict=False):
+            ax.hist(values, bins, density=True, color=colour, alpha=0.55, label=name)
+        ax.axvline(exact[parameter], color=BLACK, linewidth=1.2, linestyle="--", label="exact gradient")
+        gradient = f"$\\partial\\,E[f(z)]\\,/\\,\\partial{symbol}$"
+        ax.set(xlabel=f"estimate of {gradient}, {batch} draws each", ylabel="density")
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    if title is not None:
+        axes[0].figure.suptitle(title)
+    return axes
+
+
+@styled
+def plot_power_laws(x, curves, slopes=(), xlabel=None, ylabel=None, title=None, ax=None):
+    """Curves on two logarithmic axes, where a power law is a straight line, and dotted lines to compare with.
+
+    Args:
+        x: positive, `(n,)`.
+        curves: name → `(n,)`; values that are not positive are left out.
+        slopes: pairs (name, slope): a dotted line of that slope beside the curve of that name.
+        xlabel, ylabel, title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (6, 3.8))
+    x = np.asarray(x, dtype="float64")
+    for (name, values), colour in zip(curves.items(), COLOURS, strict=False):
+        values = np.asarray(values, dtype="float64")
+        ax.loglog(x[values > 0], values[values > 0], "o-", markersize=3.5, color=colour, label=name)
+        for slope in (slope for of_curve, slope in slopes if of_curve == name):
+            end = np.argmax(x)
+            ax.loglog(x, 2 * values[end] * (x / x[end]) ** slope, ":", color=colour, label=f"slope {slope:g}")
+    lowest = min(np.min(np.asarray(values)[np.asarray(values) > 0]) for values in curves.values())
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.set_ylim(bottom=0.4 * lowest)
+    if len(x) <= 8:  # few enough to be named
+        ax.set_xticks(x, [f"{value:g}" for value in x])
+        ax.set_xticks([], minor=True)
+    ax.legend()
+    return ax
+
+
+@styled
+def plot_empirical_cdfs(draws, parameters, critical, axes=None):
+    """Empirical CDFs of draws beside Phi((x − mu)/sigma), and the difference of the two (row L40, step 1).
+
+    Args:
+        draws: `(n, len(parameters))`.
+        parameters: pairs (mu, sigma), one for each column of draws.
+        critical: Kolmogorov–Smirnov distance up to which a difference counts as chance.
+        axes: two Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The two axes: CDFs, differences.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(9, 3.6))[1]
+    curves, differences = axes
+    draws = np.sort(np.asarray(draws, "float64"), axis=0)
+    shown = np.linspace(0, len(draws) - 1, 2000).round().astype(int)  # more points than pixels
+    share = (np.arange(len(draws)) + 1)[shown] / len(draws)
+    for x, (mean, sigma), colour in zip(draws[shown].T, parameters, COLOURS, strict=False):
+        standard = (x - mean) / sigma
+        name = f"$\\mu = {mean:g}$,  $\\sigma = {sigma:g}$"
+        curves.plot(x, share, color=colour, linewidth=5, alpha=0.45, label=name)
+        curves.plot(x, norm.cdf(standard), color=BLACK, linewidth=1, linestyle="--")
+        differences.plot(standard, share - norm.cdf(standard), color=colour, linewidth=1)
+    curves.plot([], [], color=BLACK, linewidth=1, linestyle="--", label="$\\Phi((x - \\mu)/\\sigma)$")
+    curves.set(xlabel="$x$", ylabel="share of draws with $X \\leq x$")
+    curves.legend(loc="lower right", fontsize="small")
+    for level in (-critical, critical):
+        differences.axhline(level, color="0.4", linewidth=1, linestyle=":")
+    differences.text(-4, 1.06 * critical, "chance stays within these lines", color="0.3", va="bottom", fontsize="small")
+    differences.set(xlabel="$(x - \\mu)/\\sigma$", ylabel="empirical CDF minus $\\Phi$", xlim=(-4.2, 4.2))
+    differences.set_ylim(-1.5 * critical, 1.5 * critical)
+    return axes
+
+
+@styled
+def plot_draws(draws, parameters, densities, title=None, ax=None):
+    """Histograms of draws under densities that were computed for them (row L40, step 3).
+
+    Args:
+        draws: `(n, len(parameters))`.
+        parameters: pairs (mu, sigma), one for each column of draws.
+        densities: name → function of (x, mu, sigma); drawn in turn as a solid and a dashed line.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (8, 3.8))
+    lines = ({"color": "0.75", "linewidth": 4}, {"color": BLACK, "linewidth": 1.2, "linestyle": "--"})
+    for column, (mean, sigma), colour in zip(np.asarray(draws).T, parameters, COLOURS, strict=False):
+        name = f"draws, $\\mu = {mean:g}$, $\\sigma = {sigma:g}$"
+        bins = mean + sigma * np.linspace(-4, 4, 81)
+        width = bins[1] - bins[0]  # heights count every draw, also those outside of the bins
+        heights = np.histogram(column, bins)[0] / (len(column) * width)
+        ax.stairs(heights, bins, fill=True, color=colour, alpha=0.5, label=name)
+        for density, line in zip(densities.values(), lines, strict=False):
+            ax.plot(bins, density(bins, mean, sigma), **line)
+    for density, line in zip(densities, lines, strict=False):
+        ax.plot([], [], label=density, **line)
+    ax.set(xlabel="$x$", ylabel="density $f_X(x)$", title=title)
+    ax.set_ylim(bottom=0)
+    ax.legend(fontsize="small")
+    return ax
+
+
+def _batch_means(values, batch):
+    values = np.asarray(values, "float64")
+    return values[: len(values) // batch * batch].reshape(-1, batch).mean(axis=1)
