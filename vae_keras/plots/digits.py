@@ -68,8 +68,8 @@ def plot_manifold(model, n=20, title=None, ax=None):
     z1, z2 = np.meshgrid(ticks, ticks[::-1])  # z2 grows upwards
     images = model.decode(np.stack([z1.ravel(), z2.ravel()], axis=1))
     ax.imshow(mosaic(images, n), cmap=INK, vmin=0, vmax=1)
-    shown = np.linspace(0, n - 1, 5).round().astype(int)
-    ax.set_xticks(28 * shown + 13.5, [f"{ticks[i]:.1f}" for i in shown])
-    ax.set_yticks(28 * shown + 13.5, [f"{ticks[::-1][i]:.1f}" for i in shown])
+    shown = np.array([-1.5, -0.5, 0, 0.5, 1.5])
+    ax.set_xticks(28 * n * norm.cdf(shown) - 0.5, [f"{z:g}" for z in shown])
+    ax.set_yticks(28 * n * norm.cdf(-shown) - 0.5, [f"{z:g}" for z in shown])
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     return ax
