@@ -11,6 +11,7 @@ from vae_keras.plots.densities import (
 )
 from vae_keras.plots.digits import plot_digit_rows, plot_manifold
 from vae_keras.plots.graphs import plot_reparameterization_graph
+from vae_keras.plots.interpolation import plot_distances_along_paths, plot_norms_along_paths, plot_stretch
 from vae_keras.plots.latent import plot_codes
 from vae_keras.plots.schema import plot_schema
 
@@ -18,13 +19,16 @@ __all__ = [
     "plot_codes",
     "plot_density",
     "plot_digit_rows",
+    "plot_distances_along_paths",
     "plot_draws",
     "plot_empirical_cdfs",
     "plot_gaussians",
     "plot_gradient_estimates",
     "plot_history",
     "plot_manifold",
+    "plot_norms_along_paths",
     "plot_power_laws",
     "plot_reparameterization_graph",
     "plot_schema",
+    "plot_stretch",
 ]

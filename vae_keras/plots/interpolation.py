@@ -1,0 +1,91 @@
+"""On the way between digits: norms, distances to real digits, and the decoder's stretch."""
+
+import matplotlib.patheffects as effects
+import matplotlib.pyplot as plt
+import numpy as np
+
+from vae_keras.plots.style import CLASS_COLOURS, COLOURS, HEAT, axes_or_new, styled
+
+
+@styled
+def plot_norms_along_paths(paths, codes, axes=None):
+    """Norm of z along paths, above the range in which the norms of real codes lie (row L35).
+
+    Args:
+        paths: model → name of the path → codes `(pairs, steps, latent)`; the mean over pairs is drawn.
+        codes: model → `(n, latent)` of real images; the band holds the middle 90 % of their norms.
+        axes: Matplotlib axes, one for each model, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    if axes is None:
+        axes = plt.subplots(1, len(paths), figsize=(8, 2.9))[1]
+    for ax, (model, models_paths) in zip(axes, paths.items(), strict=True):
+        low, high = np.quantile(np.linalg.norm(codes[model], axis=1), [0.05, 0.95])
+        ax.axhspan(low, high, color="0.9", label="90 % of real codes")
+        for (name, path), line in zip(models_paths.items(), ("-", "--"), strict=False):
+            norms = np.linalg.norm(path, axis=-1).mean(axis=0)
+            ax.plot(np.linspace(0, 1, len(norms)), norms, line, label=name)
+        ax.set(xlabel="t", ylabel="mean ‖z(t)‖", title=model, ylim=(0, None))
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return axes
+
+
+@styled
+def plot_distances_along_paths(distances, real, axes=None):
+    """Distance to the nearest real digit along a path, one panel for each way to measure it (row L35).
+
+    Args:
+        distances: name of the distance → method → mean over pairs at each step, `(steps,)`. A method is named by its
+            model, which has one colour, and its path: "VAE linear"; "spherical" ones are dashed.
+        real: name of the distance → the same distance for real digits, drawn as a line across.
+        axes: Matplotlib axes, one for each distance, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    if axes is None:
+        axes = plt.subplots(1, len(distances), figsize=(9, 3.6))[1]
+    for ax, (kind, methods) in zip(axes, distances.items(), strict=True):
+        ax.axhline(real[kind], color="0.5", linestyle=":", label="real digits")
+        models = list(dict.fromkeys(name.split()[0] for name in methods))
+        for name, values in methods.items():
+            colour = COLOURS[models.index(name.split()[0])]
+            line = "--" if name.endswith("spherical") else "-"
+            ax.plot(np.linspace(0, 1, len(values)), values, line, color=colour, label=name)
+        ax.set(xlabel="t", ylabel="distance to the nearest real digit", title=f"in {kind}")
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
+    return axes
+
+
+@styled
+def plot_stretch(stretch, predicted, codes, labels, extent=3.0, title=None, ax=None):
+    """Local stretch of the decoder over the latent plane, with the borders between classes (row L38).
+
+    Args:
+        stretch: `(n, n)`, `local_stretch` on an even grid over [-extent, extent]²; rows follow z₂ upwards.
+        predicted: `(n, n)`, the class of the image decoded at each point; white lines run where it changes.
+        codes: `(m, 2)` of real images.
+        labels: `(m,)` their classes, each named at the median of its codes.
+        extent: half the side of the plane.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (6.2, 5))
+    box = (-extent, extent, -extent, extent)
+    picture = ax.imshow(stretch, extent=box, origin="lower", cmap=HEAT, vmin=0, vmax=np.quantile(stretch, 0.995))
+    ax.figure.colorbar(picture, ax=ax, label="stretch: pixel distance per unit of z", extend="max")
+    side = np.linspace(-extent, extent, len(stretch))
+    for digit in np.unique(predicted):
+        ax.contour(side, side, predicted == digit, levels=[0.5], colors="white", linewidths=0.7)
+    for digit in np.unique(labels):
+        z1, z2 = np.median(codes[labels == digit], axis=0)
+        outline = [effects.withStroke(linewidth=3, foreground="white")]
+        ax.text(z1, z2, digit, color=CLASS_COLOURS[digit], fontsize=15, fontweight="bold", ha="center", va="center",
+                path_effects=outline, clip_on=True)  # fmt: skip
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+    return ax
