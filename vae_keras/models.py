@@ -326,13 +326,10 @@ class VAE(LatentModel):
         return {**super().get_config(), **{name: getattr(self, name) for name in options}}
 
 
-def make_autoencoder(latent_dim=2, network="dense"):
-    """An autoencoder, not yet compiled. network: "dense" or "conv"."""
-    return Autoencoder(
-        make_encoder(latent_dim, network),
-        make_decoder(latent_dim, network, activation="sigmoid"),
-        name="autoencoder",
-    )
+def make_autoencoder(latent_dim=2, network="dense", name="autoencoder"):
+    """An autoencoder, not yet compiled. network: "dense" or "conv"; name: shown while it trains."""
+    encoder = make_encoder(latent_dim, network)
+    return Autoencoder(encoder, make_decoder(latent_dim, network, activation="sigmoid"), name=name)
 
 
 def make_vae(latent_dim=2, network="dense", **vae_options):

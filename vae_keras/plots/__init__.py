@@ -1,5 +1,11 @@
 """The pictures of the course. Every function takes Matplotlib axes, or makes them, and returns them."""
 
+from vae_keras.plots.autoencoder import (
+    plot_code_box,
+    plot_compression_rows,
+    plot_error_against_size,
+    plot_nearest_distances,
+)
 from vae_keras.plots.curves import plot_history
 from vae_keras.plots.densities import (
     plot_density,
@@ -16,16 +22,20 @@ from vae_keras.plots.latent import plot_codes
 from vae_keras.plots.schema import plot_schema
 
 __all__ = [
+    "plot_code_box",
     "plot_codes",
+    "plot_compression_rows",
     "plot_density",
     "plot_digit_rows",
     "plot_distances_along_paths",
     "plot_draws",
     "plot_empirical_cdfs",
+    "plot_error_against_size",
     "plot_gaussians",
     "plot_gradient_estimates",
     "plot_history",
     "plot_manifold",
+    "plot_nearest_distances",
     "plot_norms_along_paths",
     "plot_power_laws",
     "plot_reparameterization_graph",

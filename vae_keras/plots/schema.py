@@ -124,13 +124,18 @@ class _Column:
                 ink = "white" if colour[:3] @ (0.3, 0.6, 0.1) < 0.55 else "black"
                 ax.text(
                     *place,
-                    f"{round(float(value), 1) + 0.0:.1f}".replace("-", "−"),
+                    _number(value),
                     ha="center",
                     va="center",
                     fontsize=8,
                     color=ink,
                     zorder=4,
                 )
+
+
+def _number(value):
+    decimals = 1 if abs(value) < 9.95 else 0  # so that it fits into its disc
+    return f"{round(float(value), decimals) + 0.0:.{decimals}f}".replace("-", "−")
 
 
 def _range(columns):

@@ -1,0 +1,140 @@
+"""What an autoencoder loses, keeps and leaves empty (rows L05 to L07)."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from vae_keras.plots.digits import mosaic
+from vae_keras.plots.latent import plot_codes
+from vae_keras.plots.style import BLUE, COLOURS, GREEN, INK, ORANGE, RED, axes_or_new, styled
+
+
+@styled
+def plot_error_against_size(pca_errors, autoencoder_errors, linear_errors, title=None, ax=None):
+    """Held-out error against the number of latent dimensions, beside PCA with as many (row L05).
+
+    Args:
+        pca_errors, autoencoder_errors, linear_errors: n → mean squared distance per image; PCA's is drawn as a line.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (6, 3.6))
+    ax.plot(list(pca_errors), list(pca_errors.values()), color="0.5", label="PCA")
+    ax.plot(list(autoencoder_errors), list(autoencoder_errors.values()), "o-", color=BLUE, label="autoencoder")
+    ax.plot(list(linear_errors), list(linear_errors.values()), "D", color=ORANGE, markersize=9, fillstyle="none",
+            markeredgewidth=2, label="linear autoencoder")  # fmt: skip
+    ax.set_xscale("log", base=2)
+    ticks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= max(pca_errors)]
+    ax.set_xticks(ticks, ticks)
+    ax.set(xlabel="$n$, numbers in the code", ylabel="squared distance per image", ylim=(0, None), title=title)
+    ax.legend()
+    return ax
+
+
+@styled
+def plot_compression_rows(rows, title=None, ax=None):
+    """Rows of digits and of codes, each with its name at the left (row L06).
+
+    Args:
+        rows: name → images `(n, 28, 28, 1)`, or codes `(n, latent)`, which are drawn as bars around 0 on one scale.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    columns = max(len(row) for row in rows.values())
+    ax = axes_or_new(ax, (0.78 * columns + 1.9, 0.78 * len(rows) + 0.4))
+    for i, row in enumerate(rows.values()):
+        box = (0, columns, -i - 1, -i)
+        if np.ndim(row) == 4:
+            ax.imshow(mosaic(row, columns), cmap=INK, vmin=0, vmax=1, extent=box)
+        else:
+            _bars(ax, row, base=-i - 0.5)
+    for edge in range(1, len(rows)):
+        ax.axhline(-edge, color="0.8", linewidth=0.8)
+    ax.set_yticks(-np.arange(len(rows)) - 0.5, list(rows))
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlim=(0, columns), ylim=(-len(rows), 0), aspect="equal", title=title)
+    return ax
+
+
+def _bars(ax, codes, base):
+    count, latent = codes.shape
+    heights = 0.45 * codes / np.abs(codes).max()
+    places = np.arange(count)[:, None] + 0.1 + 0.8 * (np.arange(latent) + 0.5) / latent  # (count, latent)
+    colours = np.where(heights.ravel() < 0, BLUE, RED)
+    ax.bar(places.ravel(), heights.ravel(), 0.8 / latent, bottom=base, color=colours)
+    ax.hlines(np.full(count, base), np.arange(count) + 0.08, np.arange(count) + 0.92, color="0.6", linewidth=0.6)
+
+
+@styled
+def plot_code_box(model, codes, labels, n=15, title=None, axes=None):
+    """The codes in the plane with the box around them, and the same box decoded on a grid (row L07).
+
+    Args:
+        model: with a 2-d latent space.
+        codes: `(m, 2)`, of the training images: the box reaches from the least to the greatest in each dimension.
+        labels: `(m,)` digits.
+        n: decoded digits per side.
+        title: of the figure.
+        axes: two Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The two axes.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(9, 4.5))[1]
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    plot_codes(codes, labels, title="codes of training images, and their box", ax=axes[0])
+    axes[0].add_patch(Rectangle(low, *(high - low), facecolor="none", edgecolor=RED, linewidth=1.5))
+    cells = (np.arange(n) + 0.5) / n
+    z1, z2 = (low[j] + (high[j] - low[j]) * cells for j in (0, 1))
+    grid = np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(-1, 2)  # z2 grows upwards
+    axes[1].imshow(mosaic(model.decode(grid), n), cmap=INK, vmin=0, vmax=1, extent=(low[0], high[0], low[1], high[1]))
+    axes[1].set(xlabel="$z_1$", ylabel="$z_2$", title="the box, decoded")
+    axes[1].spines[:].set(visible=True, color=RED, linewidth=1.5)
+    for ax in axes:
+        margin = 0.03 * (high - low)
+        ax.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+        ax.set_aspect("auto")
+        ax.set_box_aspect(1)
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+@styled
+def plot_nearest_distances(distances, title=None, axes=None):
+    """Histograms of the distance to the nearest real digit, a panel for each model (row L07).
+
+    Dotted lines are medians. The axis ends a little beyond the distance that 98 % of all keep below.
+
+    Args:
+        distances: name of a panel → (name of what was measured → distances).
+        title: of the figure.
+        axes: as many Matplotlib axes as panels, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    if axes is None:
+        axes = plt.subplots(1, len(distances), figsize=(9, 2.8), sharex=True, sharey=True, squeeze=False)[1][0]
+    every = np.concatenate([values for panel in distances.values() for values in panel.values()])
+    bins = np.linspace(0, 1.1 * np.quantile(every, 0.98), 45)
+    for ax, (name, panel) in zip(axes, distances.items(), strict=True):
+        for colour, (label, values) in zip((GREEN, BLUE, RED, *COLOURS), panel.items(), strict=False):
+            ax.hist(values, bins, density=True, histtype="step", linewidth=1.6, color=colour, label=label)
+            ax.axvline(np.median(values), color=colour, linestyle=":", linewidth=1.2)
+        ax.set(xlabel="distance to the nearest held-out digit", title=name)
+        ax.set_yticks([])
+        ax.spines["left"].set_visible(False)
+    axes[0].set_ylabel("density")
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    axes[0].figure.suptitle(title)
+    return axes
