@@ -100,9 +100,8 @@ class _ProgressLine(keras.callbacks.Callback):
 
     def __init__(self, name, epochs):
         super().__init__()
-        in_notebook = "ipykernel" in sys.modules
         self.bar = tqdm(
-            total=epochs, desc=name, unit="epoch", file=_NotebookLine() if in_notebook else sys.stdout, ncols=100
+            total=epochs, desc=name, unit="epoch", file=_NotebookLine() if _in_notebook() else sys.stdout, ncols=100
         )
 
     def on_epoch_end(self, epoch, logs=None):
@@ -112,6 +111,11 @@ class _ProgressLine(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.bar.close()
+
+
+def _in_notebook():
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")  # ipykernel may be imported where no kernel runs
 
 
 class _NotebookLine:
