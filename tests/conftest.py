@@ -1,0 +1,62 @@
+"""What all tests share: no figure on a screen, the offline digits, and nothing in the user's own folders."""
+
+import keras
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+from small import small_vae
+
+from vae_keras import load_data, training
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch, tmp_path_factory):
+    """No test reads or writes the user's caches, or needs a network."""
+    home = tmp_path_factory.getbasetemp() / "keras"
+    monkeypatch.setenv("KERAS_HOME", str(home))
+    monkeypatch.setenv("VAE_KERAS_DATA", "digits")
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def no_xla(monkeypatch):
+    """XLA compiles for seconds what a test runs for milliseconds."""
+    monkeypatch.setattr(training, "_xla_works", lambda: False)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return load_data("digits")
+
+
+@pytest.fixture(scope="session")
+def images(digits):
+    """130 images: two batches of 64 and one of 2."""
+    return digits[0][0][:130]
+
+
+@pytest.fixture(scope="session")
+def labels(digits):
+    return digits[0][1][:130]
+
+
+@pytest.fixture(scope="session")
+def trained_vae(digits):
+    """A VAE that has learned something: its codes differ between digits. Tests do not change it."""
+    keras.utils.set_random_seed(0)
+    vae = small_vae()
+    vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    vae.fit(digits[0][0], batch_size=100, epochs=6, verbose=0)
+    return vae

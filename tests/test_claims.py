@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vae_keras import claim
+
+
+@pytest.mark.parametrize(
+    "holds", [True, np.bool_(True), np.array(True), tf.constant(True)], ids=["python", "numpy", "array", "tensor"]
+)
+def test_a_claim_that_holds_prints_its_statement(holds, capsys):
+    claim("the code is shorter than the image", holds, evidence="2 < 784")
+    assert capsys.readouterr().out == "✓ the code is shorter than the image\n"
+
+
+@pytest.mark.parametrize("holds", [False, np.bool_(False), tf.constant(False)], ids=["python", "numpy", "tensor"])
+def test_a_claim_that_fails_raises_with_statement_and_evidence(holds, capsys):
+    with pytest.raises(AssertionError, match=r"(?s)✗ the loss falls.*measured: 3\.5 and then 4"):
+        claim("the loss falls", holds, evidence="3.5 and then 4")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_claim_that_fails_without_evidence_does_not_announce_any():
+    with pytest.raises(AssertionError) as error:
+        claim("the loss falls", False)
+    assert str(error.value) == "✗ the loss falls"
+
+
+@pytest.mark.parametrize("evidence", [np.array([3.5, 4.0]), 0, {"first": 3.5}])
+def test_evidence_may_be_any_object(evidence):
+    with pytest.raises(AssertionError) as error:
+        claim("the loss falls", False, evidence)
+    assert str(error.value).endswith(str(evidence))

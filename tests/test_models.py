@@ -1,0 +1,608 @@
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from small import (
+    VAE_HEADS,
+    constant_decoder,
+    constant_encoder,
+    noiseless_vae,
+    small_autoencoder,
+    small_decoder,
+    small_encoder,
+    small_vae,
+)
+
+from vae_keras import VAE, Autoencoder, bernoulli_loss, elbo, kl_divergence, make_autoencoder, make_vae
+from vae_keras import reconstruction_loss as squared_loss
+
+BUILD = {"autoencoder": small_autoencoder, "vae": small_vae}
+both_models = pytest.mark.parametrize("kind", BUILD)
+TERMS = ["loss", "reconstruction_loss", "kl_loss"]
+
+
+def compiled(model, optimizer="sgd", eager=True):
+    """The model, compiled. Eager by default: tracing a graph takes longer than what most tests run."""
+    model.compile(optimizer, jit_compile=False, run_eagerly=eager)
+    return model
+
+
+def frozen(model, eager=True):
+    """The model, compiled so that training leaves it as it is."""
+    return compiled(model, keras.optimizers.SGD(0.0), eager)
+
+
+def weights_of(model):
+    return [weight.numpy().copy() for weight in model.trainable_variables]
+
+
+def same(weights, others):
+    return all(np.array_equal(a, b) for a, b in zip(weights, others, strict=True))
+
+
+def with_two_outliers(images):
+    """Two white images at the end: the short batch of 2 has a loss of its own."""
+    return np.concatenate([images[:-2], np.ones_like(images[-2:])])
+
+
+# The objective, in nats per image
+
+
+def test_the_vaes_terms_are_sums_over_pixels_and_latents(images):
+    vae = VAE(constant_encoder(mean=2.0, log_var=0.0, latent_dim=3), constant_decoder(latent_dim=3))
+    reconstruction, kl = vae.loss_terms(images)
+    np.testing.assert_allclose(kl, np.full(len(images), 3 * 2.0), rtol=1e-5)
+    np.testing.assert_allclose(reconstruction, np.sum((images - 0.5) ** 2, axis=(1, 2, 3)) / 2, rtol=1e-5)
+
+
+def test_the_vaes_terms_are_those_of_its_draw(images):
+    vae = small_vae(sigma=0.5)
+    mean, log_var = vae.encoder(images)
+    z = vae.sampling((mean, log_var), noise_seed=(1, 2))
+    reconstruction, kl = vae.loss_terms(images, noise_seed=(1, 2))
+    np.testing.assert_allclose(reconstruction, squared_loss(images, vae.decode(z), sigma=0.5), rtol=1e-5)
+    np.testing.assert_allclose(kl, kl_divergence(mean, log_var), rtol=1e-6)
+
+
+def test_the_bernoulli_vae_uses_cross_entropy_from_logits(images):
+    vae = small_vae(likelihood="bernoulli")
+    z = np.zeros((len(images), 2), "float32")
+    expected = bernoulli_loss(images, vae.decoder(z))
+    np.testing.assert_allclose(vae.reconstruction(images, z), expected, rtol=1e-6)
+
+
+def test_the_bernoulli_vaes_gradient_survives_a_confident_mistake():
+    vae = VAE(constant_encoder(), constant_decoder(logit=-17.0), likelihood="bernoulli")
+    white = np.ones((1, 28, 28, 1), "float32")
+    with tf.GradientTape() as tape:
+        loss = vae.reconstruction(white, np.zeros((1, 2), "float32"))
+    by_logit = tape.gradient(loss, vae.decoder.layers[1].bias)
+    np.testing.assert_allclose(by_logit, np.full(784, -1.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("log_var", [-100.0, 100.0])
+def test_loss_and_gradients_are_finite_at_an_extreme_log_var(images, likelihood, log_var):
+    vae = compiled(VAE(constant_encoder(log_var=log_var), small_decoder(), likelihood=likelihood))
+    losses = vae.train_on_batch(images)
+    assert np.isfinite(losses).all()
+    assert all(np.isfinite(weight).all() for weight in weights_of(vae))
+
+
+@pytest.mark.parametrize(("beta", "reconstruction_weight"), [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.3, 2.0)])
+def test_the_vaes_loss_is_the_weighted_sum_of_its_terms(images, beta, reconstruction_weight):
+    vae = frozen(small_vae(beta=beta, reconstruction_weight=reconstruction_weight))
+    for loss, reconstruction, kl in (vae.train_on_batch(images), vae.evaluate(images, verbose=0)):
+        assert reconstruction > 1
+        assert kl > 0
+        assert loss == pytest.approx(reconstruction_weight * reconstruction + beta * kl, rel=1e-5)
+
+
+def test_the_autoencoders_loss_is_the_squared_distance_per_image(images):
+    autoencoder = frozen(small_autoencoder())
+    squared_distance = np.sum((images - autoencoder.reconstruct(images)) ** 2, axis=(1, 2, 3))
+    assert autoencoder.evaluate(images, verbose=0) == pytest.approx(squared_distance.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_a_training_step_is_a_gradient_step_on_the_objective(images, likelihood):
+    vae = compiled(
+        small_vae(likelihood=likelihood, sigma=0.5, beta=3.0, reconstruction_weight=0.5, seed=7),
+        keras.optimizers.SGD(0.01),
+    )
+    before = weights_of(vae)
+    with tf.GradientTape() as tape:  # by hand, with the noise of step 0
+        mean, log_var = vae.encoder(images)
+        epsilon = tf.random.stateless_normal(mean.shape, (7, 0), alg="philox")
+        logits = vae.decoder(mean + tf.exp(log_var / 2) * epsilon)
+        if likelihood == "bernoulli":
+            terms = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits)
+        else:
+            terms = (images - tf.sigmoid(logits)) ** 2 / (2 * 0.5**2)
+        kl = 0.5 * tf.reduce_sum(mean**2 + tf.exp(log_var) - 1 - log_var, axis=1)
+        objective = tf.reduce_mean(0.5 * tf.reduce_sum(terms, axis=(1, 2, 3)) + 3.0 * kl)
+    gradients = tape.gradient(objective, vae.trainable_variables)
+    vae.train_on_batch(images)
+    for weight, old, gradient in zip(vae.trainable_variables, before, gradients, strict=True):
+        np.testing.assert_allclose(weight.numpy(), old - 0.01 * gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_an_autoencoders_training_step_is_a_gradient_step_on_the_objective(images):
+    autoencoder = compiled(small_autoencoder(), keras.optimizers.SGD(0.001))
+    before = weights_of(autoencoder)
+    with tf.GradientTape() as tape:
+        x_hat = autoencoder.decoder(autoencoder.encoder(images))
+        objective = tf.reduce_mean(tf.reduce_sum((images - x_hat) ** 2, axis=(1, 2, 3)))
+    gradients = tape.gradient(objective, autoencoder.trainable_variables)
+    autoencoder.train_on_batch(images)
+    for weight, old, gradient in zip(autoencoder.trainable_variables, before, gradients, strict=True):
+        np.testing.assert_allclose(weight.numpy(), old - 0.001 * gradient, rtol=1e-4, atol=1e-5)
+
+
+@both_models
+def test_regularizers_of_the_networks_are_trained_for(images, kind):
+    def change(strength):
+        keras.utils.set_random_seed(0)
+        heads = VAE_HEADS if kind == "vae" else ("code",)
+        encoder = small_encoder(heads, kernel_regularizer=keras.regularizers.L2(strength))
+        decoder = small_decoder(activation=None if kind == "vae" else "sigmoid")
+        model = VAE(encoder, decoder, seed=0) if kind == "vae" else Autoencoder(encoder, decoder)
+        compiled(model, keras.optimizers.SGD(0.001))
+        kernel = encoder.layers[2].kernel.numpy()
+        model.train_on_batch(images)
+        return kernel, encoder.layers[2].kernel.numpy() - kernel
+
+    kernel, without = change(0.0)
+    _, with_penalty = change(5.0)
+    np.testing.assert_allclose(with_penalty - without, -0.001 * 2 * 5.0 * kernel, rtol=1e-3, atol=1e-6)
+
+
+@both_models
+def test_training_lowers_the_loss_on_held_out_images(digits, kind):
+    (x_train, _), (x_test, _) = digits
+    model = compiled(BUILD[kind](), keras.optimizers.Adam(1e-2), eager=False)
+    untrained = np.ravel(model.evaluate(x_test, verbose=0))[0]
+    model.fit(x_train, batch_size=100, epochs=3, verbose=0)
+    assert np.ravel(model.evaluate(x_test, verbose=0))[0] < untrained / 2
+
+
+# Metrics are means over images, also where the last batch is short, and over the epoch
+
+
+def test_a_short_last_batch_of_a_vae_weighs_what_it_should(images):
+    x, vae = with_two_outliers(images), frozen(noiseless_vae())
+    mean, log_var = vae.encode(x)
+    reconstruction, kl = squared_loss(x, vae.decode(mean)).numpy(), kl_divergence(mean, log_var).numpy()
+    assert reconstruction[-2:].mean() > 1.2 * reconstruction.mean()
+    expected = [np.mean(reconstruction + kl), reconstruction.mean(), kl.mean()]
+    np.testing.assert_allclose(vae.evaluate(x, batch_size=64, verbose=0), expected, rtol=1e-5)
+    history = vae.fit(x, batch_size=64, shuffle=False, verbose=0).history
+    np.testing.assert_allclose([history[name][0] for name in TERMS], expected, rtol=1e-5)
+
+
+def test_a_short_last_batch_of_an_autoencoder_weighs_what_it_should(images):
+    x, autoencoder = with_two_outliers(images), frozen(small_autoencoder())
+    squared_distance = np.sum((x - autoencoder.reconstruct(x)) ** 2, axis=(1, 2, 3))
+    assert squared_distance[-2:].mean() > 1.2 * squared_distance.mean()
+    expected = pytest.approx(squared_distance.mean(), rel=1e-5)
+    assert autoencoder.evaluate(x, batch_size=64, verbose=0) == expected
+    assert autoencoder.fit(x, batch_size=64, shuffle=False, verbose=0).history["loss"] == [expected]
+
+
+@both_models
+def test_the_keys_of_a_step_are_the_names_of_the_metrics(images, kind):
+    model = compiled(BUILD[kind]())
+    names = [metric.name for metric in model.metrics]
+    assert names == (TERMS if kind == "vae" else ["loss"])
+    assert set(model.train_on_batch(images, return_dict=True)) == set(names)
+    assert set(model.test_on_batch(images, return_dict=True)) == set(names)
+    assert set(model.evaluate(images, verbose=0, return_dict=True)) == set(names)
+
+
+@both_models
+def test_the_epochs_logs_are_the_epochs_mean(images, kind):
+    x, model = with_two_outliers(images), frozen(noiseless_vae() if kind == "vae" else small_autoencoder())
+    history = model.fit(x, batch_size=50, epochs=2, shuffle=False, verbose=0, validation_data=x).history
+    batches = [model.evaluate(x[i : i + 50], verbose=0, return_dict=True) for i in range(0, len(x), 50)]
+    for name in TERMS if kind == "vae" else ["loss"]:
+        values = [batch[name] for batch in batches]
+        mean = np.average(values, weights=[50, 50, 30])
+        assert history[name] == pytest.approx([mean] * 2, rel=1e-5)
+        assert history["val_" + name] == pytest.approx([mean] * 2, rel=1e-5)
+        assert values[-1] != pytest.approx(mean, rel=1e-3)
+
+
+# What one expects of a Keras model
+
+
+slices = tf.data.Dataset.from_tensor_slices
+FEEDS = {
+    "array": lambda x, y: (x,),
+    "array and labels": lambda x, y: (x, y),
+    "tensor": lambda x, y: (tf.constant(x),),
+    "dataset": lambda x, y: (slices(x).batch(64),),
+    "dataset of tuples": lambda x, y: (slices((x, y)).batch(64),),
+    "dataset of fixed batches": lambda x, y: (slices(x).batch(65, drop_remainder=True),),
+}
+
+
+@both_models
+@pytest.mark.parametrize(
+    ("network", "feed"), [("dense", feed) for feed in FEEDS] + [("conv", "dataset of fixed batches")]
+)
+def test_fit_evaluate_and_predict_take_whatever_holds_images(images, labels, kind, network, feed):
+    model = frozen(BUILD[kind](network=network), eager=False)
+    if kind == "vae":  # no noise in z, so that all answers agree
+        log_var = model.encoder.get_layer("log_var")
+        log_var.set_weights([0 * log_var.kernel.numpy(), 0 * log_var.bias.numpy() - 80])
+    x_hat = model.reconstruct(images)
+    expected = np.sum((images - x_hat) ** 2, axis=(1, 2, 3)).mean() / (2 if kind == "vae" else 1)
+    term = "reconstruction_loss" if kind == "vae" else "loss"
+    fed = FEEDS[feed](images, labels)
+    assert model.fit(*fed, verbose=0).history[term] == [pytest.approx(expected, rel=1e-5)]
+    assert model.evaluate(*fed, verbose=0, return_dict=True)[term] == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(model.predict(fed[0], verbose=0), x_hat, atol=1e-5)
+
+
+@both_models
+def test_evaluate_does_not_answer_zero(images, kind):
+    assert np.all(np.ravel(compiled(BUILD[kind]()).evaluate(images, verbose=0)) > 0)
+
+
+@both_models
+def test_validation_data_are_evaluated(images, labels, kind):
+    model = frozen(BUILD[kind]())
+    for validation_data in (images, (images, labels), tf.data.Dataset.from_tensor_slices(images).batch(64)):
+        history = model.fit(images, validation_data=validation_data, verbose=0).history
+        assert history["val_loss"][0] == pytest.approx(history["loss"][0], rel=0.02)  # noise apart
+
+
+@both_models
+def test_training_by_single_batches_learns(images, kind):
+    model = compiled(BUILD[kind](), keras.optimizers.Adam(1e-2))
+    losses = [np.ravel(model.train_on_batch(images))[0] for _ in range(20)]
+    model.reset_metrics()
+    assert np.ravel(model.test_on_batch(images))[0] < losses[0] / 2
+
+
+def test_calling_a_model_reconstructs_through_the_mean(images):
+    vae, autoencoder = small_vae(), small_autoencoder()
+    np.testing.assert_allclose(vae(images), vae.decode(vae.encode(images)[0]), atol=1e-6)
+    np.testing.assert_allclose(autoencoder(images), autoencoder.decode(autoencoder.encode(images)), atol=1e-6)
+
+
+@pytest.mark.parametrize("network", ["dense", "conv"])
+@pytest.mark.parametrize("make", [make_autoencoder, make_vae])
+def test_made_models_have_the_latent_dimension_and_network_asked_for(images, make, network):
+    model = make(latent_dim=3, network=network)
+    codes = model.encode(images[:2])
+    for code in codes if make is make_vae else [codes]:
+        assert code.shape == (2, 3)
+    assert model.reconstruct(images[:2]).shape == (2, 28, 28, 1)
+    kinds = {type(layer).__name__ for layer in model.encoder.layers}
+    assert ("Conv2D" in kinds) == (network == "conv")
+
+
+def test_made_vaes_pass_their_options_on():
+    vae = make_vae(likelihood="bernoulli", sigma=0.5, beta=2.0, reconstruction_weight=0.1, seed=3, name="mine")
+    options = (vae.likelihood, vae.sigma, vae.beta, vae.reconstruction_weight, vae.seed, vae.name)
+    assert options == ("bernoulli", 0.5, 2.0, 0.1, 3, "mine")
+
+
+# Coding, decoding, sampling
+
+
+@both_models
+def test_images_and_codes_are_numpy_arrays_in_range(images, kind):
+    model = BUILD[kind]()
+    decoded = model.decode(np.random.default_rng(0).normal(0, 100, (5, 2)))
+    for array in (decoded, model.reconstruct(images), model.interpolate(images[0], images[1])):
+        assert isinstance(array, np.ndarray)
+        assert array.dtype == np.float32
+        assert array.shape[1:] == (28, 28, 1)
+        assert 0 <= array.min() <= array.max() <= 1
+
+
+def test_an_autoencoder_decodes_into_the_range_whatever_its_decoder(images):
+    unbounded = Autoencoder(small_encoder(("code",)), small_decoder(activation=None))
+    decoded = unbounded.decode(np.random.default_rng(0).normal(0, 100, (50, 2)))
+    assert (decoded.min(), decoded.max()) == (0, 1)
+
+
+@both_models
+def test_many_images_are_coded_as_a_few_are(digits, kind):
+    x = np.tile(digits[0][0], (2, 1, 1, 1))  # 3,000: more than one piece
+    model = BUILD[kind]()
+    np.testing.assert_allclose(model.reconstruct(x)[-5:], model.reconstruct(x[-5:]), atol=1e-5)
+    assert len(model.reconstruct(x)) == len(x)
+
+
+def test_the_vae_samples_by_decoding_draws_from_the_prior():
+    vae = VAE(
+        constant_encoder(latent_dim=784), keras.Sequential([keras.Input((784,)), keras.layers.Reshape((28, 28, 1))])
+    )
+    pixels = vae.sample(200, seed=1)  # this decoder shows z itself: x̂ = sigmoid(z)
+    z = np.log(pixels / (1 - pixels)).astype("float64")
+    assert abs(z.mean()) < 5 / np.sqrt(z.size)
+    assert abs(z.var() - 1) < 5 * np.sqrt(2 / z.size)
+
+
+def test_the_autoencoder_samples_inside_the_box_of_its_training_codes(images):
+    autoencoder = frozen(small_autoencoder(latent_dim=2))
+    autoencoder.fit(images, verbose=0)
+    codes, decoded = autoencoder.encode(images), []
+    np.testing.assert_allclose(
+        autoencoder.code_box.numpy(), [codes.min(axis=0), codes.max(axis=0)], rtol=1e-4, atol=1e-5
+    )
+    autoencoder.decode = lambda z: decoded.append(np.array(z))
+    autoencoder.sample(2000, seed=1)
+    low, high = autoencoder.code_box.numpy()
+    shares = (decoded[0] - low) / (high - low)  # uniform on [0, 1]
+    assert 0 <= shares.min() <= shares.max() <= 1
+    assert np.all(np.abs(shares.mean(axis=0) - 0.5) < 5 / np.sqrt(12 * 2000))
+    assert np.all(np.abs(shares.var(axis=0) - 1 / 12) < 5 / np.sqrt(180 * 2000))
+
+
+def test_an_autoencoder_that_was_not_trained_does_not_sample():
+    with pytest.raises(RuntimeError, match="call fit first"):
+        small_autoencoder().sample(3)
+
+
+@both_models
+def test_samples_repeat_with_their_seed(images, kind):
+    model = frozen(BUILD[kind]())
+    model.fit(images, verbose=0)
+    first = model.sample(3, seed=1)
+    assert first.shape == (3, 28, 28, 1)
+    np.testing.assert_array_equal(model.sample(3, seed=1), first)
+    assert not np.array_equal(model.sample(3, seed=2), first)
+    assert not np.array_equal(model.sample(3), model.sample(3))
+
+
+@both_models
+@pytest.mark.parametrize("path", ["linear", "spherical"])
+def test_interpolation_runs_from_one_reconstruction_to_the_other(images, kind, path):
+    model = BUILD[kind]()
+    steps = model.interpolate(images[0], images[1:2], steps=5, path=path)
+    assert steps.shape == (5, 28, 28, 1)
+    np.testing.assert_allclose(steps[[0, -1]], model.reconstruct(images[:2]), atol=1e-6)
+
+
+def test_interpolation_decodes_the_path_asked_for(trained_vae, images):
+    from vae_keras import linear_path, spherical_path
+
+    ends = trained_vae.encode(images[:2])[0]
+    for path, codes in (("linear", linear_path(*ends, 7)), ("spherical", spherical_path(*ends, 7))):
+        steps = trained_vae.interpolate(images[0], images[1], steps=7, path=path)
+        np.testing.assert_allclose(steps, trained_vae.decode(codes), atol=1e-5)
+    assert np.abs(codes - linear_path(*ends, 7)).max() > 0.01  # the two paths are not one
+
+
+# The noise of a run derives from (seed, step)
+
+
+def noisy_run(seed, between=lambda vae: None, x=None):
+    keras.utils.set_random_seed(0)
+    vae = compiled(small_vae(seed=seed), keras.optimizers.SGD(0.01), eager=False)
+    for _ in range(2):
+        vae.fit(x, batch_size=65, shuffle=False, verbose=0)
+        between(vae)
+    return weights_of(vae)
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_does_not(images):
+    weights = noisy_run(1, x=images)
+    assert same(weights, noisy_run(1, x=images))
+    assert not any(np.array_equal(a, b) for a, b in zip(weights, noisy_run(2, x=images), strict=True))
+
+
+def test_what_is_done_between_two_fits_changes_nothing(images):
+    def look_around(vae):
+        vae.evaluate(images, verbose=0)
+        vae.predict(images, verbose=0)
+        vae.sample(3)
+        vae.encode(images)
+        vae.loss_terms(images)
+        elbo(vae, images)
+
+    assert same(noisy_run(1, x=images), noisy_run(1, look_around, x=images))
+
+
+def test_every_training_step_has_noise_of_its_own(images):
+    vae = frozen(small_vae(seed=1))
+    losses = [
+        vae.fit(images, batch_size=130, verbose=0, shuffle=False).history["reconstruction_loss"][0] for _ in range(3)
+    ]
+    assert len(set(losses)) == 3
+
+
+def test_every_image_of_a_batch_has_noise_of_its_own(images):
+    reconstruction, _ = small_vae().loss_terms(np.repeat(images[:1], 10, axis=0), noise_seed=(1, 0))
+    assert len(np.unique(reconstruction)) == 10
+
+
+def test_every_batch_of_an_evaluation_has_noise_of_its_own(images):
+    vae = frozen(VAE(constant_encoder(), small_decoder()))
+    one_image = np.repeat(images[:1], 10, axis=0)
+    ten_in_one = vae.evaluate(one_image, verbose=0)[1]
+    ten_alone = vae.evaluate(one_image, batch_size=1, verbose=0)[1]
+    first = vae.evaluate(one_image[:1], verbose=0)[1]
+    assert ten_alone != pytest.approx(first, rel=1e-5)
+    assert ten_in_one != pytest.approx(first, rel=1e-5)
+
+
+def test_evaluation_repeats_itself_and_has_noise(images):
+    vae = frozen(small_vae(seed=1))
+    through_the_mean = squared_loss(images, vae.reconstruct(images)).numpy().mean()
+    first = vae.evaluate(images, verbose=0)
+    assert vae.evaluate(images, verbose=0) == first
+    assert first[1] != pytest.approx(through_the_mean, rel=1e-4)
+
+
+def test_without_a_seed_set_random_seed_decides():
+    def drawn_seed(run):
+        keras.utils.set_random_seed(run)
+        return small_vae().seed
+
+    assert drawn_seed(1) == drawn_seed(1)
+    assert drawn_seed(1) != drawn_seed(2)
+    keras.utils.set_random_seed(1)
+    assert small_vae().seed != small_vae().seed
+
+
+# Mixed precision
+
+
+@pytest.fixture
+def policy():
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy("float32")
+
+
+@both_models
+@pytest.mark.parametrize("half", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_takes_steps_of_the_same_size(images, policy, kind, half):
+    steps = {}
+    for name in ("float32", half):
+        policy(name)
+        keras.utils.set_random_seed(0)
+        model = BUILD[kind](**({"seed": 1} if kind == "vae" else {}))
+        compiled(model, keras.optimizers.SGD(0.01))
+        before = weights_of(model)
+        model.train_on_batch(images)
+        steps[name] = np.concatenate([np.ravel(w - old) for w, old in zip(weights_of(model), before, strict=True)])
+    error = np.linalg.norm(steps[half] - steps["float32"]) / np.linalg.norm(steps["float32"])
+    assert error < 0.05
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_mixed_precision_keeps_its_losses_in_float32(images, policy, likelihood):
+    losses = {}
+    for name in ("float32", "mixed_float16"):
+        policy(name)
+        keras.utils.set_random_seed(0)
+        vae = small_vae(likelihood=likelihood, seed=1)
+        terms = vae.loss_terms(images, noise_seed=(1, 0))
+        assert [term.dtype for term in terms] == ["float32"] * 2
+        assert vae.decode(np.zeros((1, 2))).dtype == np.float32
+        assert vae.sampling(vae.encoder(images)).dtype == name.removeprefix("mixed_")
+        losses[name] = [float(np.mean(term)) for term in terms]
+    assert losses["mixed_float16"] == pytest.approx(losses["float32"], rel=0.01)
+
+
+def test_noise_goes_on_under_loss_scaling(images, policy):
+    policy("mixed_float16")
+    vae = frozen(small_vae(seed=1))
+    losses = {vae.fit(images, batch_size=130, verbose=0).history["reconstruction_loss"][0] for _ in range(3)}
+    assert len(losses) == 3
+
+
+# A model that was saved goes on as if it had not been
+
+SAVED = {
+    "autoencoder-dense": lambda: small_autoencoder(),
+    "autoencoder-conv": lambda: small_autoencoder(network="conv"),
+    "vae-gaussian-dense": lambda: small_vae(sigma=0.5, beta=2.0, reconstruction_weight=0.7, seed=3, name="mine"),
+    "vae-bernoulli-conv": lambda: small_vae(network="conv", likelihood="bernoulli"),  # with a seed that was drawn
+}
+ANOTHER_PROCESS = """
+import pathlib, sys
+import vae_keras
+import keras, numpy as np
+folder = pathlib.Path(sys.argv[1])
+x = np.load(folder / "x.npy")
+for file in sorted(folder.glob("*.keras")):
+    model = keras.saving.load_model(file)
+    found = {"iterations": model.optimizer.iterations.numpy()}
+    found["evaluate"] = np.ravel(model.evaluate(x, verbose=0))
+    model.fit(x, batch_size=65, shuffle=False, verbose=0)
+    found |= {f"weight{i}": weight.numpy() for i, weight in enumerate(model.weights)}
+    np.savez(file.with_suffix(".npz"), **found)
+"""
+
+
+@pytest.fixture(scope="module")
+def saved(images, tmp_path_factory):
+    """Model after two steps, its evaluation then, and the files of all models; another process has continued them."""
+    folder, models = tmp_path_factory.mktemp("saved"), {}
+    np.save(folder / "x.npy", images)
+    for name, build in SAVED.items():
+        keras.utils.set_random_seed(0)
+        model = compiled(build(), keras.optimizers.Adam(1e-2), eager=False)
+        model.fit(images, batch_size=65, shuffle=False, verbose=0)
+        model.save(folder / f"{name}.keras")
+        models[name] = (model, np.ravel(model.evaluate(images, verbose=0)))
+    environment = {**os.environ, "KERAS_HOME": str(folder)}
+    subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, folder], check=True, env=environment, capture_output=True)
+    return folder, models
+
+
+@pytest.fixture(scope="module")
+def continued(saved, images):
+    """Weights of each model that was never saved, after two steps more."""
+    for model, _ in saved[1].values():
+        model.fit(images, batch_size=65, shuffle=False, verbose=0)
+    return {name: [weight.numpy().copy() for weight in model.weights] for name, (model, _) in saved[1].items()}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_model_goes_on_in_another_process(saved, continued, name):
+    folder, models = saved
+    with np.load(folder / f"{name}.npz") as found:
+        assert found["iterations"] == 2
+        np.testing.assert_array_equal(found["evaluate"], models[name][1])
+        assert same(continued[name], [found[f"weight{i}"] for i in range(len(continued[name]))])
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_model_goes_on_in_this_process(saved, continued, images, name):
+    model = keras.saving.load_model(saved[0] / f"{name}.keras")
+    assert int(model.optimizer.iterations) == 2
+    assert any(np.any(moment.numpy()) for moment in model.optimizer.variables[2:])  # Adam's moments, not zeros
+    np.testing.assert_array_equal(np.ravel(model.evaluate(images, verbose=0)), saved[1][name][1])
+    model.fit(images, batch_size=65, shuffle=False, verbose=0)
+    assert same(continued[name], [weight.numpy().copy() for weight in model.weights])
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_model_keeps_its_options(saved, name):
+    model, again = saved[1][name][0], keras.saving.load_model(saved[0] / f"{name}.keras")
+    assert type(again) is type(model)
+    assert (again.name, again.dtype_policy, again.latent_dim) == (model.name, model.dtype_policy, model.latent_dim)
+    for option in ("likelihood", "sigma", "beta", "reconstruction_weight", "seed") if isinstance(model, VAE) else ():
+        assert getattr(again, option) == getattr(model, option)
+
+
+def test_a_saved_autoencoder_still_knows_its_box(saved):
+    again = keras.saving.load_model(saved[0] / "autoencoder-dense.keras")
+    assert again.sample(3, seed=1).shape == (3, 28, 28, 1)
+
+
+def test_an_untrained_and_uncompiled_model_can_be_saved(tmp_path, images):
+    vae = make_vae(network="conv")
+    vae.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    np.testing.assert_array_equal(again.reconstruct(images[:3]), vae.reconstruct(images[:3]))
+
+
+def test_weights_alone_can_be_saved_and_loaded(tmp_path, images):
+    vae, other = small_vae(), small_vae()
+    assert not np.array_equal(other.reconstruct(images), vae.reconstruct(images))
+    vae.save_weights(tmp_path / "vae.weights.h5")
+    other.load_weights(tmp_path / "vae.weights.h5")
+    np.testing.assert_array_equal(other.reconstruct(images), vae.reconstruct(images))
+
+
+def test_a_saved_mixed_precision_model_keeps_its_policy(tmp_path, images, policy):
+    policy("mixed_float16")
+    vae = compiled(small_vae(seed=1))
+    vae.train_on_batch(images)
+    vae.save(tmp_path / "vae.keras")
+    policy("float32")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    assert again.dtype_policy.name == "mixed_float16"
+    assert again.evaluate(images, verbose=0) == pytest.approx(vae.evaluate(images, verbose=0), rel=1e-6)

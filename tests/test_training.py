@@ -1,0 +1,168 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from small import noiseless_vae, small_autoencoder, small_decoder, small_encoder, small_vae
+
+from vae_keras import VAE, train, training
+
+
+def weights_of(model):
+    return [weight.numpy().copy() for weight in model.trainable_variables]
+
+
+def same(weights, others):
+    return all(np.array_equal(a, b) for a, b in zip(weights, others, strict=True))
+
+
+def numbered(n):
+    """n images that show their own number in the first pixel."""
+    x = np.zeros((n, 28, 28, 1), "float32")
+    x[:, 0, 0, 0] = np.arange(n) / n
+    return x
+
+
+class Recording(VAE):
+    """A VAE that writes down which of the numbered images each step saw."""
+
+    def __init__(self, n, **options):
+        super().__init__(small_encoder(), small_decoder(), **options)
+        self.record, self.n = [], n
+
+    def train_step(self, data):
+        self.add_to_record = lambda pixels: self.record.append(np.rint(pixels.numpy() * self.n).astype(int))
+        tf.py_function(self.add_to_record, [data[:, 0, 0, 0]], [])
+        return super().train_step(data)
+
+
+def recorded_epochs(n, epochs, **options):
+    """The numbers of the images as each epoch saw them."""
+    model = Recording(n)
+    train(model, numbered(n), epochs=epochs, verbose=False, **options)
+    return np.concatenate(model.record).reshape(epochs, -1), [len(batch) for batch in model.record]
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "batches"),
+    [(150, 50, [50, 50, 50]), (130, 50, [50, 50, 30]), (30, 125, [30])],
+    ids=["divisible", "short last batch", "fewer images than a batch"],
+)
+def test_every_epoch_sees_every_image_once_in_an_order_of_its_own(no_xla, n, batch_size, batches):
+    epochs, sizes = recorded_epochs(n, epochs=3, batch_size=batch_size, seed=1)
+    assert sizes == batches * 3
+    for order in epochs:
+        np.testing.assert_array_equal(np.sort(order), np.arange(n))
+        assert not np.array_equal(order, np.arange(n))
+    assert len({tuple(order) for order in epochs}) == 3
+
+
+def test_more_steps_than_one_execution_holds(no_xla):
+    epochs, sizes = recorded_epochs(130, epochs=2, batch_size=3, seed=1)  # 44 steps; 32 are executed at once
+    assert sizes == ([3] * 43 + [1]) * 2
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(130), (2, 1)))
+
+
+def test_the_order_derives_from_seed_and_step(no_xla):
+    first, second = recorded_epochs(100, epochs=2, batch_size=50, seed=1)[0]
+    for step, order in ((0, first), (2, second)):  # training that resumes at this step
+        counter = tf.Variable(step)
+        resumed = training._shuffled_batches(numbered(100), 50, 1, counter)
+        np.testing.assert_array_equal(np.concatenate([np.rint(x[:, 0, 0, 0] * 100) for x in resumed]), order)
+    assert not np.array_equal(recorded_epochs(100, epochs=1, batch_size=50, seed=2)[0][0], first)
+
+
+def run(images, model_seed=1, **options):
+    keras.utils.set_random_seed(0)
+    vae = small_vae(seed=model_seed)
+    history = train(vae, images, epochs=2, batch_size=65, verbose=False, **options).history
+    return weights_of(vae), history["loss"]
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_does_not(no_xla, images):
+    weights, losses = run(images, seed=1)
+    again, losses_again = run(images, seed=1)
+    assert same(weights, again)
+    assert losses == losses_again
+    other, _ = run(images, seed=2)  # another order of the images
+    assert not same(weights, other)
+
+
+def test_without_seeds_set_random_seed_decides(no_xla, images):
+    weights, _ = run(images, model_seed=None)
+    assert same(weights, run(images, model_seed=None)[0])
+
+
+def test_xla_changes_the_speed_and_not_the_result(monkeypatch, images):
+    if not training._xla_works():
+        pytest.skip("this build of TensorFlow has no XLA")
+
+    def losses():
+        keras.utils.set_random_seed(0)
+        history = train(noiseless_vae(), images, epochs=2, batch_size=65, seed=1, verbose=False).history
+        return history["loss"] + history["kl_loss"]
+
+    by_xla = losses()
+    monkeypatch.setattr(training, "_xla_works", lambda: False)
+    assert by_xla == pytest.approx(losses(), rel=1e-4)
+
+
+def test_xla_is_left_to_keras_for_convolutions(no_xla, monkeypatch):
+    monkeypatch.setattr(training, "_xla_works", lambda: True)
+    assert training._is_dense(small_vae())
+    assert not training._is_dense(small_vae(network="conv"))
+    assert not training._is_dense(small_autoencoder(network="conv"))
+
+
+@pytest.mark.parametrize("build", [small_autoencoder, small_vae])
+def test_training_learns_and_reports_held_out_losses(no_xla, digits, build):
+    (x_train, _), (x_test, _) = digits
+    model = build()
+    history = train(model, x_train, epochs=3, validation_data=x_test, learning_rate=1e-2, verbose=False).history
+    assert history["val_loss"][-1] < history["loss"][0] / 2
+    assert model.evaluate(x_test, verbose=0, return_dict=True)["loss"] == pytest.approx(
+        history["val_loss"][-1], rel=0.01
+    )
+
+
+def test_the_learning_rate_falls_along_half_a_cosine_to_zero(no_xla, images):
+    vae = small_vae()
+    train(vae, images, epochs=4, batch_size=65, learning_rate=0.02, verbose=False)
+    schedule = vae.optimizer._learning_rate
+    assert float(schedule(0)) == pytest.approx(0.02)
+    assert float(schedule(4)) == pytest.approx(0.01)  # the middle of 8 steps
+    assert float(vae.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
+    assert int(vae.optimizer.iterations) == 8
+
+
+def test_an_autoencoder_knows_its_box_after_training(no_xla, images):
+    autoencoder = small_autoencoder()
+    train(autoencoder, images, epochs=1, verbose=False)
+    codes = autoencoder.encode(images)
+    np.testing.assert_allclose(autoencoder.code_box.numpy(), [codes.min(axis=0), codes.max(axis=0)], rtol=1e-3)
+
+
+def test_progress_is_one_line_with_name_and_losses(no_xla, images, capsys):
+    train(small_vae(name="wide"), images, epochs=2, validation_data=images)
+    out = capsys.readouterr().out
+    last = out.strip().split("\r")[-1]
+    assert out.strip().count("\n") == 0
+    assert last.startswith("wide: 100%")
+    assert "2/2" in last
+    assert "loss=" in last
+    assert "val_loss=" in last
+
+
+def test_silent_training_prints_nothing(no_xla, images, capsys):
+    train(small_vae(), images, epochs=1, verbose=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_trained_model_can_be_saved_and_goes_on(no_xla, images, tmp_path):
+    vae = small_vae()
+    train(vae, images, epochs=1, batch_size=65, verbose=False)
+    vae.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    assert int(again.optimizer.iterations) == 2
+    for model in (vae, again):
+        model.fit(images, batch_size=65, shuffle=False, verbose=0)
+    assert same(weights_of(vae), weights_of(again))
