@@ -17,7 +17,8 @@ def claim(statement, holds, evidence=""):
     """
     truth = np.asarray(holds)
     if truth.dtype != bool or truth.size != 1:  # bool() would take nan, "False" and any other text as true
-        raise TypeError(f"claim needs one truth value: compare, or use .all() or .any(). Received: holds={holds!r}")
+        received = f"holds={holds!r}" if truth.size == 1 else f"an array of shape {truth.shape}"
+        raise TypeError(f"claim needs one truth value: compare, or use .all() or .any(). Received: {received}")
     if not truth:
         raise AssertionError(f"✗ {statement}" + (f"\n  measured: {evidence}" if str(evidence) else ""))
     print(f"✓ {statement}")
