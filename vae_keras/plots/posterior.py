@@ -1,0 +1,418 @@
+"""Pictures of q(z|x), of draws from it, and of its KL divergence to the prior (notebook 02)."""
+
+import matplotlib.patheffects as effects
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.ticker import FuncFormatter
+
+from vae_keras.losses import kl_divergence, reconstruction_loss
+from vae_keras.plots.digits import plot_digit_rows
+from vae_keras.plots.style import (
+    BLACK,
+    BLUE,
+    CLASS_COLOURS,
+    COLOURS,
+    GREEN,
+    HEAT,
+    INK,
+    ORANGE,
+    RED,
+    axes_or_new,
+    styled,
+)
+
+DEVIATIONS = 2  # an ellipse is drawn at mu ± 2 sigma along each axis
+
+
+@styled
+def plot_point_and_distribution(autoencoder, vae, x, image, draws=300, seed=0, title=None):
+    """What an autoencoder and a VAE make of one digit: a point, and a distribution (row L08).
+
+    Args:
+        autoencoder, vae: with 2-d latent spaces.
+        x: images whose codes are shown in grey, `(n, 28, 28, 1)`.
+        image: the digit, `(28, 28, 1)`.
+        draws: of z from the digit's q(z|x).
+        seed: of the draws.
+        title: of the figure.
+
+    Returns:
+        The three axes: the autoencoder's plane, the VAE's plane, the latter near the digit.
+    """
+    codes = autoencoder.encode(x), vae.encode(x)[0]
+    code = autoencoder.encode(image[None])[0]
+    (mean,), (log_var,) = vae.encode(image[None])
+    sigma = np.exp(0.5 * log_var)
+    z = mean + sigma * np.random.default_rng(seed).standard_normal((draws, 2))
+
+    axes = plt.subplots(1, 3, figsize=(9, 3.3))[1]
+    for ax, grey in zip(axes, (codes[0], codes[1], codes[1]), strict=True):
+        ax.scatter(*grey.T, s=2, color="0.8", linewidths=0, rasterized=True)
+        ax.set(xlabel="$z_1$", ylabel="$z_2$")
+    axes[0].plot(*code, "o", color=RED, markersize=6)
+    axes[0].set_title("autoencoder: $z = E_\\phi(x)$")
+    axes[1].set_title("VAE: $q_\\phi(z|x)$")
+    axes[2].set_title("VAE, near this digit")
+    for ax, size in ((axes[1], 1), (axes[2], 7)):
+        ax.scatter(*z.T, s=size, color=BLUE, linewidths=0, alpha=0.6)
+        _ellipses(ax, mean[None], sigma[None], edgecolors=RED)
+    axes[2].plot(*mean, "+", color=RED, markersize=9, markeredgewidth=1.6)
+    reach = 2.2 * DEVIATIONS * sigma.max()
+    axes[2].set(xlim=mean[0] + reach * np.array([-1, 1]), ylim=mean[1] + reach * np.array([-1, 1]))
+    axes[2].text(0.03, 0.97, f"$\\mu \\pm {DEVIATIONS}\\sigma$", transform=axes[2].transAxes, color=RED, va="top")
+    axes[2].text(0.03, 0.03, "draws of $z$", transform=axes[2].transAxes, color=BLUE)
+    corner = axes[0].inset_axes([0.02, 0.74, 0.24, 0.24])
+    corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
+    corner.set(xticks=[], yticks=[])
+    corner.spines[:].set(visible=True, color="0.6")
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+@styled
+def plot_posteriors(mean, log_var, labels, title=None, ax=None):
+    """Each q(z|x) as an ellipse at mu ± 2 sigma, coloured by class, and the prior's ellipse (row L09).
+
+    Args:
+        mean, log_var: `(n, 2)` of q(z|x).
+        labels: `(n,)` digits.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (5.6, 4.8))
+    for digit in np.unique(labels):
+        chosen = labels == digit
+        colour = CLASS_COLOURS[digit]
+        _ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), facecolors=colour, edgecolors=colour, alpha=0.45)
+        ax.plot([], [], "o", color=colour, label=f"{digit}")
+    _ellipses(ax, np.zeros((1, 2)), np.ones((1, 2)), edgecolors=BLACK, linestyles="--")
+    ax.plot([], [], "--", color=BLACK, label="prior")
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title, aspect="equal")
+    ax.autoscale_view()
+    ax.legend(title=f"$\\mu \\pm {DEVIATIONS}\\sigma$", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+@styled
+def plot_reparameterization(vae, image, draws=12, seed=0, title=None):
+    """Epsilon → z = mu + sigma · epsilon → x̂ for one digit: the same numbered draws in three places (row L14).
+
+    Args:
+        vae: with a 2-d latent space.
+        image: `(28, 28, 1)`.
+        draws: numbered draws, picked far apart from a cloud of a few hundred.
+        seed: of the draws.
+        title: of the figure.
+
+    Returns:
+        The three axes.
+    """
+    (mean,), (log_var,) = vae.encode(image[None])
+    sigma = np.exp(0.5 * log_var)
+    epsilon = np.random.default_rng(seed).standard_normal((400, 2))
+    epsilon = epsilon[_spread(epsilon, draws)]
+    z = mean + sigma * epsilon
+
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.5), width_ratios=(1, 1, 0.95))
+    for ax, points, centre, width in ((axes[0], epsilon, np.zeros(2), np.ones(2)), (axes[1], z, mean, sigma)):
+        ax.scatter(*points.T, s=4, color="0.75", linewidths=0)
+        _ellipses(ax, centre[None], width[None], edgecolors=BLUE)
+        for number, point in enumerate(points[:draws], start=1):
+            ax.text(*point, number, color=RED, fontsize=9, fontweight="bold", ha="center", va="center")
+    axes[0].set(xlabel="$\\varepsilon_1$", ylabel="$\\varepsilon_2$", title="$\\varepsilon \\sim \\mathcal{N}(0, I)$")
+    axes[1].set(xlabel="$z_1$", ylabel="$z_2$", title="$z = \\mu + \\sigma \\odot \\varepsilon$")
+    axes[0].set_aspect("equal")
+    axes[1].locator_params(nbins=5)
+    axes[2].set_title("$\\hat{x} = D_\\theta(z)$")
+    _numbered_digits(axes[2], vae.decode(z[:draws]), columns=4)
+    figure.suptitle(title)
+    return axes
+
+
+@styled
+def plot_compression(autoencoder, vae, images, title=None, ax=None):
+    """Digits, their codes and their reconstructions: an autoencoder's beside a VAE's (row L15).
+
+    A code is drawn as a tile of coloured squares, one for each latent dimension.
+
+    Args:
+        autoencoder, vae: with latent spaces of the same dimension.
+        images: `(n, 28, 28, 1)`.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    z, (mean, log_var) = autoencoder.encode(images), vae.encode(images)
+    ax = axes_or_new(ax, (0.62 * len(images) + 2.6, 4.4))
+    signed = plt.get_cmap("RdBu_r")
+    rows = {
+        "$x$": images,
+        "AE: $z$": _tiles(z, signed, Normalize(-np.abs(z).max(), np.abs(z).max())),
+        "AE: $x'$": autoencoder.reconstruct(images),
+        "VAE: $\\mu$": _tiles(mean, signed, Normalize(-3, 3)),
+        "VAE: $\\sigma$": _tiles(np.exp(0.5 * log_var), plt.get_cmap(HEAT), Normalize(0, 1)),
+        "VAE: $\\hat{x}$": vae.decode(mean),
+    }
+    colours = [plt.get_cmap(INK)(row[..., 0])[..., :3] if row.shape[-1] == 1 else row for row in rows.values()]
+    ax.imshow(np.concatenate([np.concatenate(row, axis=1) for row in colours]))
+    for edge in range(1, len(rows)):
+        ax.axhline(28 * edge - 0.5, color="0.8", linewidth=0.8)
+    ax.set_yticks(28 * np.arange(len(rows)) + 13.5, list(rows))
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    for norm, cmap, label, place in (
+        (Normalize(-np.abs(z).max(), np.abs(z).max()), signed, "AE: $z$", 0.7),
+        (Normalize(-3, 3), signed, "VAE: $\\mu$", 0.36),
+        (Normalize(0, 1), plt.get_cmap(HEAT), "VAE: $\\sigma$", 0.02),
+    ):
+        bar = ax.inset_axes([1.03, place, 0.02, 0.28])
+        ax.figure.colorbar(ScalarMappable(norm, cmap), cax=bar, label=label)
+    ax.set_title(title)
+    return ax
+
+
+@styled
+def plot_clouds(vae, images, draws=10, cloud=300, seed=0, title=None):
+    """The clouds of z ~ q(z|x) of a few digits in the plane, and what some of the draws decode to (row L16).
+
+    Args:
+        vae: with a 2-d latent space.
+        images: `(n, 28, 28, 1)`, n at most 8.
+        draws: decoded for each digit.
+        cloud: draws shown in the plane for each digit.
+        seed: of the draws.
+        title: of the figure.
+
+    Returns:
+        The two axes: the plane, the digits.
+    """
+    mean, log_var = vae.encode(images)
+    noise = np.random.default_rng(seed).standard_normal((len(images), cloud, 2))
+    z = mean[:, None] + np.exp(0.5 * log_var)[:, None] * noise  # (n, cloud, 2)
+    figure, (plane, digits) = plt.subplots(1, 2, figsize=(9, 0.62 * len(images) + 0.7), width_ratios=(1, 1.9))
+    for name, points, colour in zip("ABCDEFGH", z, COLOURS, strict=False):
+        plane.scatter(*points.T, s=3, color=colour, linewidths=0, alpha=0.6)
+        outline = [effects.withStroke(linewidth=3, foreground="white")]
+        plane.annotate(name, points.mean(axis=0), (8, 6), textcoords="offset points", color=colour, fontsize=12,
+                       fontweight="bold", path_effects=outline)  # fmt: skip
+    plane.set(xlabel="$z_1$", ylabel="$z_2$", title="clouds of $z \\sim q_\\phi(z|x)$")
+    decoded = vae.decode(z[:, :draws].reshape(-1, 2)).reshape(len(images), draws, 28, 28, 1)
+    rows = {name: np.concatenate([[image], row]) for name, image, row in zip("ABCDEFGH", images, decoded, strict=False)}
+    plot_digit_rows(rows, ["$x$", *([""] * (draws // 2)), "$\\hat{x}$ of draws"], ax=digits)
+    digits.axvline(27.5, color="0.3", linewidth=1.2)
+    for tick, colour in zip(digits.get_yticklabels(), COLOURS, strict=False):
+        tick.set(color=colour, fontweight="bold")
+    figure.suptitle(title)
+    return plane, digits
+
+
+@styled
+def plot_kl_per_dimension(vaes, x, title=None, ax=None):
+    """KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first (row L11).
+
+    Args:
+        vaes: name → `VAE`.
+        x: images `(n, 28, 28, 1)`.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (8, 2.8))
+    width = 0.8 / len(vaes)
+    for i, ((name, vae), colour) in enumerate(zip(vaes.items(), COLOURS, strict=False)):
+        columns = zip(*(np.moveaxis(head, 1, 0)[..., None] for head in vae.encode(x)), strict=True)
+        kl = np.sort([float(np.mean(kl_divergence(*column))) for column in columns])[::-1]
+        ax.bar(np.arange(1, len(kl) + 1) + (i - (len(vaes) - 1) / 2) * width, kl, width, color=colour, label=name)
+    ax.set(xlabel="latent dimension, ordered by its KL", ylabel="KL in nats per image", title=title)
+    ax.legend()
+    return ax
+
+
+@styled
+def plot_sigma_effect(x, x_hat, sigmas=(0.125, 0.25, 0.5, 1.0, 2.0), title=None, ax=None):
+    """The reconstruction loss of one pair against sigma, on two logarithmic axes (row L18).
+
+    Args:
+        x, x_hat: `(28, 28, 1)`, shown in the picture.
+        sigmas: where the loss is marked.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (4.5, 3.4))
+    losses = [float(reconstruction_loss(x[None], x_hat[None], sigma)[0]) for sigma in sigmas]
+    ax.loglog(sigmas, losses, "o-", color=BLUE, base=2)
+    for sigma, loss in zip(sigmas, losses, strict=True):
+        ax.annotate(f"{loss:.3g}", (sigma, loss), (5, 3), textcoords="offset points", color=BLUE)
+    ax.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.minorticks_off()
+    ax.margins(x=0.2, y=0.12)
+    ax.set(xlabel="$\\sigma$ of a pixel", ylabel="reconstruction loss in nats", title=title)
+    for left, image, name in ((0.02, x, "$x$"), (0.2, x_hat, "$\\hat{x}$")):
+        corner = ax.inset_axes([left, 0.04, 0.17, 0.23])
+        corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
+        corner.set(xticks=[], yticks=[])
+        corner.spines[:].set(visible=True, color="0.6")
+        corner.set_title(name, fontsize=9, pad=2)
+    return ax
+
+
+@styled
+def plot_loss_histogram(losses, constant, title=None, ax=None):
+    """Histogram of a VAE's loss over draws of epsilon, beside a loss that does not depend on a draw (row L19).
+
+    Args:
+        losses: `(draws,)`, of one digit.
+        constant: name → the same loss of a deterministic reconstruction.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (4.5, 3.4))
+    losses = np.asarray(losses)
+    ax.hist(losses, bins=40, color=BLUE, alpha=0.7, label=f"VAE, {len(losses):,} draws of $\\varepsilon$")
+    ax.axvline(losses.mean(), color=BLUE, linestyle="--", label="their mean")
+    for (name, value), colour in zip(constant.items(), (ORANGE, GREEN), strict=False):
+        ax.axvline(value, color=colour, linewidth=2, label=name)
+    ax.set(xlabel="reconstruction loss in nats", ylabel="number of draws", title=title)
+    ax.set_ylim(top=1.5 * ax.get_ylim()[1])  # room for the legend
+    ax.legend(loc="upper right", fontsize="small")
+    return ax
+
+
+@styled
+def plot_kl_landscape(title=None, axes=None):
+    """KL(N(mu, sigma²) ‖ N(0, 1)) over the plane of mu and sigma, and along two lines through its minimum (row L20).
+
+    Args:
+        title: of the figure.
+        axes: two Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The two axes: landscape, lines.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=(1.25, 1))[1]
+    plane, lines = axes
+    mu, sigma = np.linspace(-3, 3, 241), np.linspace(0.02, 3, 240)
+
+    def kl(mean, deviation):
+        mean, log_var = np.broadcast_arrays(mean, 2 * np.log(deviation))
+        return np.reshape(kl_divergence(mean.reshape(-1, 1), log_var.reshape(-1, 1)), mean.shape)
+
+    levels = np.array([0.01, 0.03, 0.1, 0.3, 1, 3, 10])
+    values = np.maximum(kl(mu[None, :], sigma[:, None]), levels[0])
+    shades = plane.contourf(mu, sigma, values, np.geomspace(0.01, 10, 61), norm=LogNorm(0.01, 10), cmap=HEAT)
+    drawn = plane.contour(mu, sigma, values, levels[2:-1], colors="white", linewidths=0.7)
+    plane.clabel(drawn, fmt="%g", fontsize=8)
+    plane.plot(0, 1, "*", color=RED, markersize=13, markeredgecolor="white")
+    bar = plane.figure.colorbar(shades, ax=plane, ticks=levels, label="KL in nats")
+    bar.ax.set_yticklabels([f"{level:g}" for level in levels])
+    plane.set(
+        xlabel="$\\mu$", ylabel="$\\sigma$", ylim=(0, 3), title="star: the minimum, 0 at $\\mu = 0$, $\\sigma = 1$"
+    )
+
+    lines.plot(sigma, kl(np.zeros(1), sigma), color=BLUE, label="along $\\sigma$, at $\\mu = 0$")
+    lines.plot(mu, kl(mu, np.ones(1)), color=ORANGE, label="along $\\mu$, at $\\sigma = 1$")
+    lines.plot([0, 1], [0, 0], "*", color=RED, markersize=10, clip_on=False)
+    lines.set(xlabel="$\\mu$ or $\\sigma$", ylabel="KL in nats", ylim=(0, 5), title="two lines through the minimum")
+    lines.legend(loc="upper center")
+    plane.figure.suptitle(title)
+    return axes
+
+
+@styled
+def plot_widths(vae, x, columns=12, title=None):
+    """How wide q(z|x) is over the images, and the images where it is narrowest and widest (row L25).
+
+    Width is the geometric mean of sigma over the latent dimensions.
+
+    Args:
+        vae: a `VAE`.
+        x: images `(n, 28, 28, 1)`.
+        columns: images shown of each kind.
+        title: of the figure.
+
+    Returns:
+        The two axes: histogram, digits.
+    """
+    width = np.exp(0.5 * np.mean(vae.encode(x)[1], axis=1))
+    order = np.argsort(width)
+    narrow, wide = order[:columns], order[-columns:][::-1]
+    figure, (histogram, digits) = plt.subplots(1, 2, figsize=(9, 2.6), width_ratios=(1, 2.3))
+    histogram.hist(width, bins=40, color="0.7")
+    for chosen, colour in ((narrow, BLUE), (wide, ORANGE)):
+        histogram.plot(width[chosen], np.zeros(columns), "|", color=colour, markersize=14, markeredgewidth=2)
+    histogram.set(xlabel="geometric mean of $\\sigma_\\phi(x)$", ylabel="number of digits")
+    rows = {
+        "narrowest": x[narrow],
+        "their $\\hat{x}$": vae.reconstruct(x[narrow]),
+        "widest": x[wide],
+        "their $\\hat{x}$ ": vae.reconstruct(x[wide]),  # the blank keeps it a name of its own
+    }
+    plot_digit_rows(rows, ax=digits)
+    for tick, colour in zip(digits.get_yticklabels(), (BLUE, BLUE, ORANGE, ORANGE), strict=True):
+        tick.set_color(colour)
+    figure.suptitle(title)
+    return histogram, digits
+
+
+def _ellipses(ax, mean, sigma, **options):
+    """One ellipse at mean ± DEVIATIONS · sigma for each row."""
+    size = 2 * DEVIATIONS * sigma
+    options = {"facecolors": "none", "linewidths": 1.2, **options}
+    ellipses = EllipseCollection(
+        *size.T, np.zeros(len(mean)), units="xy", offsets=mean, offset_transform=ax.transData, **options
+    )
+    ax.add_collection(ellipses)
+    ax.update_datalim(np.concatenate([mean - size / 2, mean + size / 2]))
+
+
+def _spread(points, n):
+    """Order points so that the first n, none of them an outlier, lie far apart and their numbers stay legible."""
+    order = [int(np.argmin(np.linalg.norm(points, axis=1)))]
+    inside = np.linalg.norm(points, axis=1) < 2.2
+    for _ in range(n - 1):
+        gap = np.linalg.norm(points[:, None] - points[order], axis=-1).min(axis=1)
+        order.append(int(np.argmax(gap * inside)))
+    return [*order, *np.setdiff1d(np.arange(len(points)), order)]
+
+
+def _tiles(codes, cmap, norm):
+    """Codes `(n, latent)` → pictures `(n, 28, 28, 3)`: squares, filled row by row, with a white margin."""
+    latent = codes.shape[1]
+    columns = int(np.ceil(np.sqrt(latent)))
+    rows = -(-latent // columns)
+    size = 24 // columns
+    pictures = np.ones((len(codes), 28, 28, 3))
+    top, left = (28 - size * rows) // 2, (28 - size * columns) // 2
+    for j in range(latent):
+        y, x = top + size * (j // columns), left + size * (j % columns)
+        pictures[:, y : y + size, x : x + size] = cmap(norm(codes[:, j]))[:, None, None, :3]
+    return pictures
+
+
+def _numbered_digits(ax, images, columns):
+    rows = -(-len(images) // columns)
+    for number, image in enumerate(images):
+        left, top = 28 * (number % columns), 34 * (number // columns)
+        ax.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1, extent=(left, left + 28, top + 34, top + 6))
+        ax.text(left + 14, top + 3, number + 1, color=RED, fontsize=9, fontweight="bold", ha="center", va="center")
+    ax.set(xlim=(0, 28 * columns), ylim=(34 * rows, 0), aspect="equal", xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
