@@ -14,6 +14,8 @@ from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
 from vae_keras.models import LatentModel
 
+XLA_PAYS_FROM = 2000  # steps; below, compiling takes longer than it saves
+
 
 def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_rate=3e-3, seed=None, verbose=True):
     """Compile a model with Adam on a cosine schedule, fit it, and show one line of progress.
@@ -48,9 +50,10 @@ def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_ra
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
     model.compile(
         optimizer=keras.optimizers.Adam(schedule),
-        jit_compile=_xla_works() if _is_dense(model) else "auto",
+        jit_compile=_xla_works() if _is_dense(model) and steps * epochs >= XLA_PAYS_FROM else "auto",
         steps_per_execution=min(32, steps),
     )
+    model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
     return model.fit(
         _shuffled_batches(x, batch_size, seed, model.optimizer.iterations),
         epochs=epochs,
