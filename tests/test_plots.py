@@ -1,0 +1,323 @@
+import inspect
+import types
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from scipy.stats import norm
+from small import small_autoencoder, small_vae
+
+from vae_keras import kl_divergence, plots
+from vae_keras.plots.digits import mosaic
+from vae_keras.plots.style import CLASS_COLOURS
+
+RNG = np.random.default_rng(0)
+PATHS = {model: {path: RNG.standard_normal((5, 9, 2)) for path in ("linear", "spherical")} for model in ("AE", "VAE")}
+CODES = {model: RNG.standard_normal((50, 2)) for model in ("AE", "VAE")}
+ALONG_PATHS = {kind: {"AE linear": np.ones(9), "VAE spherical": np.ones(9)} for kind in ("pixels", "features")}
+GAUSSIANS = ((0, 1), (2, 0.5))
+DRAWS = np.array([0, 2]) + np.array([1, 0.5]) * RNG.standard_normal((5000, 2))
+
+
+@pytest.fixture(scope="module")
+def given(digits, trained_vae):
+    """What the plots below are made of."""
+    x, y = digits[0][0][:100], digits[0][1][:100]
+    mean, log_var = trained_vae.encode(x)
+    history = types.SimpleNamespace(history={"loss": [3.0, 2.0], "val_loss": [4.0, 3.0], "kl_loss": [1.0, 0.5]})
+    return types.SimpleNamespace(
+        x=x, y=y, vae=trained_vae, ae=small_autoencoder(), mean=mean, log_var=log_var, history=history
+    )
+
+
+CALLS = {
+    "plot_aggregate_posteriors": lambda g: plots.plot_aggregate_posteriors(
+        {"one": (g.mean, g.log_var), "two": (g.mean, g.log_var)}, {"one": 0.5, "two": 0.5}, draws=2000
+    ),
+    "plot_clouds": lambda g, **k: plots.plot_clouds(g.vae, g.x[:3], draws=4, cloud=20, **k),
+    "plot_code_box": lambda g, **k: plots.plot_code_box(g.vae, g.mean, g.y, n=4, **k),
+    "plot_codes": lambda g, **k: plots.plot_codes(g.mean, g.y, **k),
+    "plot_compression": lambda g, **k: plots.plot_compression(g.ae, g.vae, g.x[:5], **k),
+    "plot_compression_rows": lambda g, **k: plots.plot_compression_rows({"x": g.x[:4], "z": g.mean[:4]}, **k),
+    "plot_density": lambda g, **k: plots.plot_density(**k),
+    "plot_digit_rows": lambda g, **k: plots.plot_digit_rows({"x": g.x[:4], "x̂": g.vae.reconstruct(g.x[:4])}, **k),
+    "plot_distances_along_paths": lambda g: plots.plot_distances_along_paths(
+        ALONG_PATHS, {"pixels": 0.5, "features": 0.5}
+    ),
+    "plot_draws": lambda g, **k: plots.plot_draws(
+        DRAWS, GAUSSIANS, {"f": lambda x, mu, sigma: norm.pdf(x, mu, sigma)}, **k
+    ),
+    "plot_empirical_cdfs": lambda g: plots.plot_empirical_cdfs(DRAWS, GAUSSIANS, critical=0.03),
+    "plot_error_against_size": lambda g, **k: plots.plot_error_against_size(
+        {1: 40, 2: 30, 4: 20}, {2: 20, 4: 12}, {2: 30}, **k
+    ),
+    "plot_gaussians": lambda g, **k: plots.plot_gaussians(**k),
+    "plot_gradient_estimates": lambda g, **k: plots.plot_gradient_estimates(
+        {"score": DRAWS.T, "path": 0.1 * DRAWS.T}, (0, 2), **k
+    ),
+    "plot_history": lambda g, **k: plots.plot_history(g.history, terms=("loss", "kl_loss"), **k),
+    "plot_kl_landscape": lambda g, **k: plots.plot_kl_landscape(**k),
+    "plot_kl_per_dimension": lambda g, **k: plots.plot_kl_per_dimension({"2-d": g.vae}, g.x, **k),
+    "plot_latent_planes": lambda g: plots.plot_latent_planes({"one": g.mean, "two": 10 * g.mean}, g.y),
+    "plot_loss_histogram": lambda g, **k: plots.plot_loss_histogram(RNG.random(200), {"AE": 0.5}, **k),
+    "plot_manifold": lambda g, **k: plots.plot_manifold(g.vae, n=5, **k),
+    "plot_moves": lambda g: plots.plot_moves(
+        {move: {"one": RNG.random((3, 2)), "two": RNG.random((3, 2))} for move in ("code", "image")},
+        ("noise", "shift"),
+    ),
+    "plot_nearest_distances": lambda g, **k: plots.plot_nearest_distances({"AE": {"samples": RNG.random(50)}}, **k),
+    "plot_norms_along_paths": lambda g: plots.plot_norms_along_paths(PATHS, CODES),
+    "plot_point_and_distribution": lambda g, **k: plots.plot_point_and_distribution(g.ae, g.vae, g.x, g.x[0], **k),
+    "plot_posteriors": lambda g, **k: plots.plot_posteriors(g.mean, g.log_var, g.y, **k),
+    "plot_power_laws": lambda g, **k: plots.plot_power_laws(
+        [1, 2, 4], {"error": [1, 2, 4]}, [("error", 1)], xlabel="x", ylabel="y", **k
+    ),
+    "plot_rate_distortion": lambda g, **k: plots.plot_rate_distortion([0.1, 1], [5, 2], [20, 30], 40, **k),
+    "plot_reparameterization": lambda g, **k: plots.plot_reparameterization(g.vae, g.x[0], **k),
+    "plot_reparameterization_graph": lambda g: plots.plot_reparameterization_graph(),
+    "plot_schema": lambda g, **k: plots.plot_schema(g.vae, g.x[0], **k),
+    "plot_sigma_effect": lambda g, **k: plots.plot_sigma_effect(g.x[0], g.x[1], **k),
+    "plot_sigma_histograms": lambda g, **k: plots.plot_sigma_histograms({"one": np.exp(g.log_var / 2)}, **k),
+    "plot_stretch": lambda g, **k: plots.plot_stretch(
+        RNG.random((6, 6)), np.repeat([[1, 2]], 6, axis=0).repeat(3, axis=1), g.mean, g.y, **k
+    ),
+    "plot_training_and_held_out": lambda g, **k: plots.plot_training_and_held_out({"one": [[1, 2], [1, 3]]}, **k),
+    "plot_unit_variances": lambda g, **k: plots.plot_unit_variances(
+        [0.1, 1], [np.array([1, 0.5]), np.array([1, 1e-4])], [2, 1], **k
+    ),
+    "plot_widths": lambda g, **k: plots.plot_widths(g.vae, g.x, columns=5, **k),
+}
+TITLED = [name for name in CALLS if "title" in inspect.signature(getattr(plots, name, lambda: 0)).parameters]
+ON_ONE_AXES = [name for name in TITLED if "ax" in inspect.signature(getattr(plots, name)).parameters]
+
+
+def test_every_plot_is_drawn_below():
+    assert sorted(CALLS) == sorted(plots.__all__)
+
+
+def says_what_it_shows(axis):
+    """An axis has a label, or names in place of numbers, or no ticks that would need one."""
+    names = [text.get_text() for text in axis.get_ticklabels() if text.get_text()]
+    numbers = [name for name in names if name.replace("−", "-").lstrip("-").replace(".", "").isdigit()]
+    return bool(axis.get_label_text()) or not numbers
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_plot_returns_axes_that_say_what_they_show(given, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # of missing glyphs, or of a layout that does not fit
+        axes = np.ravel(CALLS[name](given))
+        axes[0].figure.canvas.draw()
+    assert len(axes) > 0
+    for ax in axes:
+        assert isinstance(ax, Axes)
+        assert ax.has_data() or ax.texts
+        assert not ax.axison or (says_what_it_shows(ax.xaxis) and says_what_it_shows(ax.yaxis))
+
+
+@pytest.mark.parametrize("name", TITLED)
+def test_a_plot_has_the_title_that_was_given(given, name):
+    axes = np.ravel(CALLS[name](given, title="a title of one's own"))
+    suptitle = axes[0].figure.get_suptitle()
+    assert "a title of one's own" in (suptitle, *(ax.get_title() for ax in axes))
+
+
+@pytest.mark.parametrize("name", ON_ONE_AXES)
+def test_a_plot_draws_on_the_axes_that_were_given(given, name):
+    ax = plt.figure(figsize=(9, 4)).add_subplot()
+    assert CALLS[name](given, ax=ax) is ax
+    assert len(plt.get_fignums()) == 1
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_plot_leaves_the_readers_style_alone(given, name):
+    before = dict(plt.rcParams)
+    CALLS[name](given)
+    assert dict(plt.rcParams) == before
+
+
+# What the pictures say
+
+
+def test_mosaic_fills_row_by_row_and_leaves_missing_cells_empty():
+    images = np.arange(1, 6)[:, None, None, None] * np.ones((5, 28, 28, 1))
+    picture = mosaic(images, columns=3)
+    assert picture.shape == (56, 84)
+    np.testing.assert_array_equal(picture[::28, ::28], [[1, 2, 3], [4, 5, 0]])
+
+
+def test_digit_rows_stand_beside_their_names(given):
+    ax = plots.plot_digit_rows({"first": given.x[:3], "second": given.x[3:5]}, column_labels=["a", "b", "c"])
+    picture = ax.images[0].get_array()
+    np.testing.assert_array_equal(picture[:28, 56:84], given.x[2, ..., 0])
+    np.testing.assert_array_equal(picture[28:, 28:56], given.x[4, ..., 0])
+    assert not picture[28:, 56:].any()  # the shorter row ends in nothing
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
+    assert list(ax.get_yticks()) == [13.5, 41.5]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
+
+
+def test_the_manifold_is_decoded_at_the_priors_quantiles_with_z2_upwards():
+    decoded = []
+
+    def decode(z):
+        decoded.append(np.array(z))
+        return np.broadcast_to(z[:, :1, None, None], (len(z), 28, 28, 1))
+
+    n = 4
+    plots.plot_manifold(types.SimpleNamespace(latent_dim=2, decode=decode), n=n)
+    (z,) = decoded  # in one batch
+    quantiles = norm.ppf((np.arange(n) + 0.5) / n)
+    grid = z.reshape(n, n, 2)
+    np.testing.assert_allclose(grid[0, :, 0], quantiles)  # from left to right
+    np.testing.assert_allclose(grid[:, 0, 1], quantiles[::-1])  # from top to bottom
+
+
+def test_codes_have_the_colour_of_their_class_which_is_named_at_its_median(given):
+    ax = plots.plot_codes(given.mean, given.y)
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), given.mean, rtol=1e-6)
+    assert {text.get_text() for text in ax.texts} == {str(digit) for digit in np.unique(given.y)}
+    for text in ax.texts:
+        digit = int(text.get_text())
+        assert text.get_color() == CLASS_COLOURS[digit]
+        np.testing.assert_allclose(text.get_position(), np.median(given.mean[given.y == digit], axis=0), rtol=1e-5)
+
+
+def test_history_draws_training_solid_and_held_out_dashed(given):
+    ax = plots.plot_history(given.history, terms=("loss", "kl_loss"))
+    drawn = {line.get_label(): (line.get_linestyle(), list(line.get_ydata())) for line in ax.lines}
+    assert drawn == {
+        "loss, training": ("-", [3.0, 2.0]),
+        "loss, held-out": ("--", [4.0, 3.0]),
+        "KL, training": ("-", [1.0, 0.5]),  # that has no held-out values
+    }
+    assert list(ax.lines[0].get_xdata()) == [1, 2]
+
+
+def test_density_states_the_probability_of_the_interval():
+    density, cumulative = plots.plot_density(mean=1, sigma=2, a=-1, b=3)
+    for ax in (density, cumulative):
+        assert any("0.6827" in text.get_text() for text in ax.texts)  # μ ± σ
+
+
+def test_gaussians_have_the_height_of_their_density():
+    ax = plots.plot_gaussians(GAUSSIANS)
+    heights = [line.get_ydata().max() for line in ax.lines]
+    np.testing.assert_allclose(heights, [norm.pdf(0), norm.pdf(0) / 0.5], rtol=1e-3)
+
+
+def test_kl_per_dimension_adds_up_to_the_kl(given):
+    ax = plots.plot_kl_per_dimension({"2-d": given.vae}, given.x)
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == sorted(heights, reverse=True)
+    assert sum(heights) == pytest.approx(float(np.mean(kl_divergence(given.mean, given.log_var))), rel=1e-5)
+
+
+def test_posteriors_are_ellipses_of_two_sigma(given):
+    ax = plots.plot_posteriors(given.mean, given.log_var, np.full(len(given.mean), 3))
+    of_codes, of_prior = (c for c in ax.collections if isinstance(c, EllipseCollection))
+    np.testing.assert_allclose(of_codes.get_offsets(), given.mean, rtol=1e-6)
+    np.testing.assert_allclose(of_codes.get_widths(), 4 * np.exp(given.log_var[:, 0] / 2), rtol=1e-5)
+    np.testing.assert_allclose(of_prior.get_widths(), [4])
+
+
+def test_the_kl_landscapes_lines_are_the_kl():
+    _, lines = plots.plot_kl_landscape()
+    along_sigma, along_mu = lines.lines[:2]
+    np.testing.assert_allclose(along_mu.get_ydata(), along_mu.get_xdata() ** 2 / 2, atol=1e-5)
+    sigma = along_sigma.get_xdata()
+    np.testing.assert_allclose(along_sigma.get_ydata(), (sigma**2 - 1) / 2 - np.log(sigma), atol=1e-5)
+
+
+def test_sigma_effect_falls_with_the_square_of_sigma(given):
+    ax = plots.plot_sigma_effect(given.x[0], given.x[1])
+    losses = ax.lines[0].get_ydata()  # sigma doubles from one to the next
+    np.testing.assert_allclose(losses[:-1], 4 * losses[1:], rtol=1e-5)
+
+
+def test_the_code_box_reaches_from_the_least_to_the_greatest_code(given):
+    plane, decoded = plots.plot_code_box(given.vae, given.mean, given.y, n=4)
+    (x0, y0), (x1, y1) = plane.patches[0].get_bbox().get_points()
+    np.testing.assert_allclose([[x0, y0], [x1, y1]], [given.mean.min(axis=0), given.mean.max(axis=0)], rtol=1e-5)
+    np.testing.assert_allclose(decoded.images[0].get_extent(), [x0, x1, y0, y1], rtol=1e-5)
+
+
+def test_nearest_distances_mark_the_median():
+    distances = RNG.random(51)
+    (ax,) = plots.plot_nearest_distances({"AE": {"samples": distances}})
+    assert ax.lines[0].get_xdata()[0] == np.median(distances)
+
+
+def test_power_laws_compare_with_a_line_of_the_given_slope():
+    ax = plots.plot_power_laws([1, 2, 4], {"error": [1, 2, 4]}, [("error", 2)])
+    x, y = ax.lines[1].get_data()
+    np.testing.assert_allclose(np.diff(np.log(y)) / np.diff(np.log(x)), [2, 2])
+
+
+def test_histograms_of_draws_count_every_draw():
+    ax = plots.plot_draws(DRAWS, GAUSSIANS, {})
+    for patch, (_, sigma) in zip(ax.patches, GAUSSIANS, strict=True):
+        values, edges, _ = patch.get_data()
+        assert np.sum(values * np.diff(edges)) == pytest.approx(1, abs=0.002)  # ±4 σ hold all but 6e-5
+        assert np.diff(edges)[0] == pytest.approx(0.1 * sigma)
+
+
+def test_empirical_cdfs_differ_from_phi_by_chance_alone():
+    _, differences = plots.plot_empirical_cdfs(DRAWS, GAUSSIANS, critical=0.03)
+    assert all(np.abs(line.get_ydata()).max() < 0.03 for line in differences.lines[:2])
+    _, differences = plots.plot_empirical_cdfs(DRAWS + 0.1, GAUSSIANS, critical=0.03)
+    assert all(np.abs(line.get_ydata()).max() > 0.03 for line in differences.lines[:2])
+
+
+def test_latent_planes_count_the_codes_outside_of_the_common_scale():
+    codes = np.zeros((10, 2))
+    codes[:3] = 5
+    (common, _), _ = plots.plot_latent_planes({"one": codes, "two": 0 * codes}, np.arange(10))
+    assert "30% of the codes are outside" in common.get_title()
+
+
+def test_aggregate_posteriors_are_densities(given):
+    heat, marginal = plots.plot_aggregate_posteriors({"one": (given.mean, given.log_var)}, {"one": 1}, draws=5000)[:, 0]
+    inside = np.all(np.abs(given.mean) < 3, axis=1).mean()
+    assert 0.8 * inside < heat.images[0].get_array().sum() * 0.1**2 <= 1
+    for patch in marginal.patches:
+        values, edges, _ = patch.get_data()
+        assert 0.8 * inside < np.sum(values * np.diff(edges)) <= 1 + 1e-9
+
+
+def test_sigma_histograms_are_shares():
+    ax = plots.plot_sigma_histograms({"one": RNG.uniform(0.5, 1, (100, 2))})
+    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(1, abs=0.02)
+
+
+def test_active_units_stand_out_from_dead_ones():
+    ax = plots.plot_unit_variances([1], [np.array([0.5, 1e-4])], [1])
+    dead, active = ax.collections[0].get_facecolors()
+    assert not np.array_equal(dead, active)
+    assert [text.get_text() for text in ax.texts] == ["1 active"]
+
+
+def test_widths_show_the_narrowest_and_the_widest(given):
+    _, rows = plots.plot_widths(given.vae, given.x, columns=3)
+    order = np.argsort(given.log_var.sum(axis=1))
+    picture = rows.images[0].get_array()
+    np.testing.assert_array_equal(picture[:28, :28], given.x[order[0], ..., 0])
+    np.testing.assert_array_equal(picture[56:84, :28], given.x[order[-1], ..., 0])
+
+
+def test_the_stretch_is_drawn_with_z2_upwards():
+    stretch = np.zeros((6, 6))
+    stretch[-1, 0] = 1  # the largest z2, the smallest z1
+    ax = plots.plot_stretch(stretch, np.zeros((6, 6), int), np.zeros((2, 2)), np.array([0, 0]))
+    assert ax.images[0].origin == "lower"
+    np.testing.assert_array_equal(ax.images[0].get_array(), stretch)
+
+
+def test_schema_needs_one_image_and_plain_chains(given):
+    with pytest.raises(ValueError, match="Received: 2 images"):
+        plots.plot_schema(given.vae, given.x[:2])
+    for model in (small_vae(network="conv"), small_autoencoder()):
+        assert len(plots.plot_schema(model, given.x[0]).images) == 2
