@@ -20,8 +20,8 @@ XLA_PAYS_FROM = 2000  # steps; below, compiling takes longer than it saves
 def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_rate=3e-3, seed=None, verbose=True):
     """Compile a model with Adam on a cosine schedule, fit it, and show one line of progress.
 
-    It is `compile` and `fit` with three additions that make dense networks on a CPU about twice as fast and a run
-    repeatable: XLA, several steps per call, and an order of the images that derives from (seed, step).
+    It is `compile` and `fit` with what makes a run fast and repeatable: XLA for dense networks, several steps per
+    call, and an order of the images that derives from (seed, step).
 
     Args:
         model: an `Autoencoder` or a `VAE`.
