@@ -17,7 +17,17 @@ from small import (
     small_vae,
 )
 
-from vae_keras import VAE, Autoencoder, bernoulli_loss, elbo, kl_divergence, make_autoencoder, make_vae
+from vae_keras import (
+    VAE,
+    Autoencoder,
+    bernoulli_loss,
+    elbo,
+    kl_divergence,
+    linear_path,
+    make_autoencoder,
+    make_vae,
+    spherical_path,
+)
 from vae_keras import reconstruction_loss as squared_loss
 
 BUILD = {"autoencoder": small_autoencoder, "vae": small_vae}
@@ -373,8 +383,6 @@ def test_interpolation_runs_from_one_reconstruction_to_the_other(images, kind, p
 
 
 def test_interpolation_decodes_the_path_asked_for(trained_vae, images):
-    from vae_keras import linear_path, spherical_path
-
     ends = trained_vae.encode(images[:2])[0]
     for path, codes in (("linear", linear_path(*ends, 7)), ("spherical", spherical_path(*ends, 7))):
         steps = trained_vae.interpolate(images[0], images[1], steps=7, path=path)

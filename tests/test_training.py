@@ -90,6 +90,11 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_does_not(n
 def test_without_seeds_set_random_seed_decides(no_xla, images):
     weights, _ = run(images, model_seed=None)
     assert same(weights, run(images, model_seed=None)[0])
+    orders = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        orders.append(recorded_epochs(100, epochs=1)[0])
+    assert not np.array_equal(*orders)
 
 
 def test_xla_changes_the_speed_and_not_the_result(monkeypatch, images):
@@ -101,16 +106,24 @@ def test_xla_changes_the_speed_and_not_the_result(monkeypatch, images):
         history = train(noiseless_vae(), images, epochs=2, batch_size=65, seed=1, verbose=False).history
         return history["loss"] + history["kl_loss"]
 
+    monkeypatch.setattr(training, "XLA_PAYS_FROM", 1)
     by_xla = losses()
     monkeypatch.setattr(training, "_xla_works", lambda: False)
     assert by_xla == pytest.approx(losses(), rel=1e-4)
 
 
-def test_xla_is_left_to_keras_for_convolutions(no_xla, monkeypatch):
+@pytest.mark.parametrize(
+    ("network", "pays_from", "expected"), [("dense", 2, True), ("dense", 3, "auto"), ("conv", 2, "auto")]
+)
+def test_xla_compiles_long_runs_of_dense_networks(monkeypatch, images, network, pays_from, expected):
     monkeypatch.setattr(training, "_xla_works", lambda: True)
-    assert training._is_dense(small_vae())
-    assert not training._is_dense(small_vae(network="conv"))
-    assert not training._is_dense(small_autoencoder(network="conv"))
+    monkeypatch.setattr(training, "XLA_PAYS_FROM", pays_from)
+    vae, chosen = small_vae(network=network), []
+    monkeypatch.setattr(VAE, "compile", lambda self, **options: chosen.append(options["jit_compile"]))
+    monkeypatch.setattr(VAE, "fit", lambda self, *args, **options: None)
+    vae.optimizer = keras.optimizers.SGD()
+    train(vae, images, epochs=1, batch_size=65, verbose=False)  # two steps
+    assert chosen == [expected]
 
 
 @pytest.mark.parametrize("build", [small_autoencoder, small_vae])
