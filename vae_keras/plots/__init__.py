@@ -1,5 +1,14 @@
 """The pictures of the course. Every function takes Matplotlib axes, or makes them, and returns them."""
 
+from vae_keras.plots.ablation import (
+    plot_aggregate_posteriors,
+    plot_latent_planes,
+    plot_memorizing,
+    plot_moves,
+    plot_rate_distortion,
+    plot_sigma_histograms,
+    plot_unit_variances,
+)
 from vae_keras.plots.autoencoder import (
     plot_code_box,
     plot_compression_rows,
@@ -19,11 +28,26 @@ from vae_keras.plots.digits import plot_digit_rows, plot_manifold
 from vae_keras.plots.graphs import plot_reparameterization_graph
 from vae_keras.plots.interpolation import plot_distances_along_paths, plot_norms_along_paths, plot_stretch
 from vae_keras.plots.latent import plot_codes
+from vae_keras.plots.posterior import (
+    plot_clouds,
+    plot_compression,
+    plot_kl_landscape,
+    plot_kl_per_dimension,
+    plot_loss_histogram,
+    plot_point_and_distribution,
+    plot_posteriors,
+    plot_reparameterization,
+    plot_sigma_effect,
+    plot_widths,
+)
 from vae_keras.plots.schema import plot_schema
 
 __all__ = [
+    "plot_aggregate_posteriors",
+    "plot_clouds",
     "plot_code_box",
     "plot_codes",
+    "plot_compression",
     "plot_compression_rows",
     "plot_density",
     "plot_digit_rows",
@@ -34,11 +58,25 @@ __all__ = [
     "plot_gaussians",
     "plot_gradient_estimates",
     "plot_history",
+    "plot_kl_landscape",
+    "plot_kl_per_dimension",
+    "plot_latent_planes",
+    "plot_loss_histogram",
     "plot_manifold",
+    "plot_memorizing",
+    "plot_moves",
     "plot_nearest_distances",
     "plot_norms_along_paths",
+    "plot_point_and_distribution",
+    "plot_posteriors",
     "plot_power_laws",
+    "plot_rate_distortion",
+    "plot_reparameterization",
     "plot_reparameterization_graph",
     "plot_schema",
+    "plot_sigma_effect",
+    "plot_sigma_histograms",
     "plot_stretch",
+    "plot_unit_variances",
+    "plot_widths",
 ]

@@ -1,0 +1,243 @@
+"""Pictures of what each term of the objective does (notebook 03)."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy.stats import norm
+
+from vae_keras.plots.latent import plot_codes
+from vae_keras.plots.style import (
+    BLACK,
+    BLUE,
+    CLASS_COLOURS,
+    GREEN,
+    HEAT,
+    ORANGE,
+    PINK,
+    RED,
+    SKY,
+    axes_or_new,
+    styled,
+)
+
+LOSS_COLOURS = {"only reconstruction": BLUE, "only KL": ORANGE, "combination": GREEN}
+EDGE = 4  # of the common scale: in one dimension the prior keeps 0.99994 of its mass within ±4
+SMALLEST_VARIANCE = 1e-6  # drawn; below it a latent dimension is as dead as can be
+
+
+@styled
+def plot_latent_planes(codes, labels):
+    """The latent planes of several models: on one common scale (above) and each on its own (below), row L26.
+
+    Circles on the common scale have radius 1, 2 and 3: in two dimensions they hold 39 %, 86 % and 99 % of the prior.
+
+    Args:
+        codes: name → 2-d codes `(n, 2)`, one per image.
+        labels: `(n,)` digits; each class is named, on the model's own scale, at its median.
+
+    Returns:
+        The axes, two rows by one column per model.
+    """
+    axes = plt.subplots(2, len(codes), figsize=(9, 6), squeeze=False)[1]
+    size = np.clip(20_000 / len(labels), 4, 20)  # few points are drawn larger
+    for (name, z), common, own in zip(codes.items(), *axes, strict=True):
+        common.scatter(*z.T, c=np.array(CLASS_COLOURS)[labels], s=size, linewidths=0, alpha=0.6)
+        _circles(common, RED)
+        outside = np.mean(np.any(np.abs(z) > EDGE, axis=1))
+        common.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+        common.set_title(f"{name}\n{outside:.0%} of the codes lie outside")
+        plot_codes(z, labels, ax=own)
+        own.xaxis.set_major_locator(MaxNLocator(3))
+        own.yaxis.set_major_locator(MaxNLocator(4))
+        own.set_title("the same, on its own scale")
+    return axes
+
+
+@styled
+def plot_sigma_histograms(sigmas, title=None):
+    """Histogram of the posteriors' standard deviations for each model, on a logarithmic axis (row L27).
+
+    Args:
+        sigmas: name → sigma `(n, latent)`.
+        title: of the figure.
+
+    Returns:
+        The axes, one per model.
+    """
+    fig, axes = plt.subplots(len(sigmas), 1, figsize=(7.5, 3.8), sharex=True, squeeze=False)
+    low = min(np.quantile(sigma, 0.001) for sigma in sigmas.values())
+    ratio = (3 / low) ** 0.01
+    bins = ratio ** np.arange(np.floor(np.log(low) / np.log(ratio)) - 0.5, np.log(3) / np.log(ratio))  # 1 in the middle
+    for ax, (name, sigma) in zip(axes[:, 0], sigmas.items(), strict=True):
+        ax.hist(sigma.ravel(), bins, weights=np.full(sigma.size, 1 / sigma.size), color=LOSS_COLOURS.get(name, PINK))
+        ax.axvline(1, color=BLACK, linestyle=":", label="the prior's $\\sigma$")
+        ax.text(0.01, 0.95, name, transform=ax.transAxes, ha="left", va="top")
+        ax.set(xscale="log", ylabel="share")
+        ax.margins(y=0.1)
+    axes[0, 0].legend(loc="upper right", bbox_to_anchor=(0.82, 1.1))
+    axes[-1, 0].set_xlabel(r"$\sigma_\phi(x)$ of one digit, in one latent dimension")
+    fig.suptitle(title, fontsize="medium")
+    return axes[:, 0]
+
+
+@styled
+def plot_aggregate_posteriors(posteriors, distances, draws=200_000, seed=0):
+    """The average of q(z|x) over images as a heat map, and its two marginals beside N(0, 1) (rows L28 and L29).
+
+    Args:
+        posteriors: name → `(mean, log_var)` of q(z|x), each `(n, 2)`.
+        distances: name → KL divergence to N(0, I) in nats, for the titles.
+        draws: of z from the average.
+        seed: of the draws.
+
+    Returns:
+        The axes, two rows by one column per model.
+    """
+    rng = np.random.default_rng(seed)
+    edges = np.linspace(-EDGE, EDGE, 81)
+    width = edges[1] - edges[0]
+    line = np.linspace(-EDGE, EDGE, 400)
+    fig, axes = plt.subplots(2, len(posteriors), figsize=(9, 5.2), height_ratios=(2, 1), squeeze=False)
+    for (name, (mean, log_var)), heat, marginal in zip(posteriors.items(), *axes, strict=True):
+        chosen = rng.integers(len(mean), size=draws)
+        z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal((draws, 2))
+        density = np.histogram2d(*z.T, bins=edges)[0].T / (draws * width**2)
+        picture = heat.imshow(
+            density, origin="lower", extent=(-EDGE, EDGE) * 2, cmap=HEAT, vmin=0, vmax=2 * norm.pdf(0) ** 2
+        )
+        _circles(heat, "white")
+        distance = f"{distances[name]:.3g}" if distances[name] > 1e-3 else "below 0.001"
+        heat.set(xlabel="$z_1$", ylabel="$z_2$", title=f"{name}\nKL to N(0, I): {distance} nats")
+        for j, colour in enumerate((BLUE, ORANGE)):
+            heights = np.histogram(z[:, j], edges)[0] / (draws * width)
+            marginal.stairs(heights, edges, color=colour, label=f"$z_{j + 1}$")
+        marginal.plot(line, norm.pdf(line), color=BLACK, linestyle=":", label="N(0, 1)")
+        marginal.set(xlim=(-EDGE, EDGE), ylim=(0, 0.8), xlabel="one dimension of $z$", ylabel="density")
+    axes[1, 0].legend(loc="upper center", ncols=3, handlelength=1, columnspacing=1, borderaxespad=0)
+    fig.colorbar(picture, ax=list(axes[0]), label="density", extend="max", shrink=0.9, pad=0.01)
+    return axes
+
+
+@styled
+def plot_memorizing(losses, title=None):
+    """Reconstruction of training images and of held-out ones, and the gap, per training run (row L30).
+
+    Args:
+        losses: name → runs `(seeds, 2)`: on the training images, on held-out images. "only KL", which reconstructs
+            nothing, is drawn only among the gaps.
+        title: of the figure.
+
+    Returns:
+        Both axes.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
+    for row, (name, runs) in enumerate(losses.items()):
+        runs, colour = np.asarray(runs), LOSS_COLOURS.get(name, PINK)
+        if name != "only KL":
+            left.plot((0, 1), runs.T, "o-", color=colour)
+        right.plot(runs[:, 1] - runs[:, 0], np.full(len(runs), row), "o", color=colour, markerfacecolor="none")
+    left.set_xticks((0, 1), ("training digits", "held-out digits"))
+    left.set(xlim=(-0.3, 1.3), ylabel="reconstruction\n(nats per image)")
+    right.set_yticks(range(len(losses)), list(losses))
+    right.set(ylim=(len(losses) - 0.5, -0.5), xlabel="gap: held-out − training (nats per image)")
+    right.set_xlim(left=min(0, right.get_xlim()[0]))
+    fig.suptitle(title, fontsize="medium")
+    return left, right
+
+
+@styled
+def plot_moves(moves, disturbances, title=None):
+    """How far codes and reconstructions move when the input is disturbed: one mark per training run (row L30).
+
+    Args:
+        moves: name → array `(seeds, 2, 3)`: for both disturbances the reconstruction's move, in units of the input's,
+            the code's, in units of the spread of all codes, and the code's, in units of its own sigma.
+        disturbances: the names of both.
+        title: of the figure.
+
+    Returns:
+        The three axes.
+    """
+    fig, axes = plt.subplots(1, 3, figsize=(9, 3.3), sharey=True)
+    units = (
+        "reconstruction: $\\|\\hat{x}' - \\hat{x}\\| \\; / \\; \\|x' - x\\|$",
+        "code: $\\|\\mu' - \\mu\\| \\; /$ spread of codes",
+        "code: $\\|(\\mu' - \\mu) \\; / \\; \\sigma_\\phi(x)\\|$",
+    )
+    for i, (ax, unit) in enumerate(zip(axes, units, strict=True)):
+        for row, (name, runs) in enumerate(moves.items()):
+            for k, marker in enumerate("os"):
+                heights = np.full(len(runs), row - 0.15 + 0.3 * k)
+                colour = LOSS_COLOURS.get(name, PINK)
+                ax.plot(runs[:, k, i], heights, marker, color=colour, markerfacecolor="none")
+        ax.set(xlabel=unit, ylim=(len(moves) - 0.5, -0.5), xscale="linear" if i == 0 else "log")
+        if i == 1:
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes[0].set_yticks(range(len(moves)), list(moves))
+    for name, marker in zip(disturbances, "os", strict=True):
+        axes[0].plot([], [], marker, color=BLACK, markerfacecolor="none", label=name)
+    fig.align_xlabels()
+    fig.legend(loc="outside lower center", ncols=2)
+    fig.suptitle(title, fontsize="medium")
+    return axes
+
+
+@styled
+def plot_rate_distortion(betas, kls, reconstructions, constant, title=None, ax=None):
+    """Reconstruction against KL, one point per beta (row L31).
+
+    Args:
+        betas, kls, reconstructions: along the sweep; nats per image.
+        constant: reconstruction of the best image that is the same for all, a dashed line.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (6.5, 3.8))
+    ax.plot(kls, reconstructions, "o-", color=BLUE)
+    for beta, kl, reconstruction in zip(betas, kls, reconstructions, strict=True):
+        text = rf"$\beta = {beta:g}$, $\sigma = {np.sqrt(beta):.2g}$"
+        ax.annotate(text, (kl, reconstruction), xytext=(7, 6), textcoords="offset points")
+    ax.axhline(constant, color=BLACK, linestyle="--", linewidth=1)
+    ax.annotate("the mean image for every digit", (1, constant), xycoords=("axes fraction", "data"),
+                xytext=(0, 5), textcoords="offset points", ha="right")  # fmt: skip
+    ax.set(xlabel="rate: KL (nats per image)", ylabel="distortion: reconstruction\n(nats per image)", title=title)
+    ax.set(ylim=(0, 1.15 * max(constant, *reconstructions)), xlim=(-0.03 * max(kls), 1.35 * max(kls)))
+    return ax
+
+
+@styled
+def plot_unit_variances(betas, variances, counts, threshold=0.01, title=None, ax=None):
+    """How much each latent dimension's mean varies over the images, along a sweep of beta (row L33).
+
+    Args:
+        betas: of the sweep.
+        variances: for each beta the variances of mu_j(x) over the images, `(latent,)`.
+        counts: for each beta the number of active units, written above its dots.
+        threshold: of an active unit, a dashed line.
+        title: of the axes.
+        ax: Matplotlib axes, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = axes_or_new(ax, (6.5, 3.6))
+    top = 30
+    for i, (variance, count) in enumerate(zip(variances, counts, strict=True)):
+        heights = np.maximum(np.sort(variance), SMALLEST_VARIANCE)
+        places = i + np.linspace(-0.25, 0.25, len(heights))
+        ax.scatter(places, heights, s=24, color=np.where(heights > threshold, BLUE, SKY))
+        ax.text(i, top, f"{count} active", ha="center", va="bottom")
+    ax.axhline(threshold, color=BLACK, linestyle="--", linewidth=1)
+    ax.set_xticks(range(len(betas)), [rf"$\beta = {beta:g}$" for beta in betas])
+    ax.set(yscale="log", ylim=(SMALLEST_VARIANCE / 2, 4 * top), title=title)
+    ax.set_ylabel(r"variance of $\mu_j(x)$ over images")
+    return ax
+
+
+def _circles(ax, colour):
+    """The prior's circles of radius 1, 2 and 3."""
+    for radius in (1, 2, 3):
+        ax.add_patch(plt.Circle((0, 0), radius, fill=False, color=colour, linewidth=1))
