@@ -166,8 +166,10 @@ def digit_features(classifier, x):
 
     Distances in pixels reward blur; distances in these features ask whether the strokes are a digit's.
     """
-    features = keras.Model(classifier.inputs, classifier.get_layer("features").output)
-    return features.predict(check_images(x), batch_size=1000, verbose=0)
+    x = check_images(x)
+    features = keras.Model(classifier.inputs[0], classifier.get_layer("features").output)
+    pieces = np.array_split(x, len(x) // 1000 + 1)  # called, not predict: that would compile anew each time
+    return np.concatenate([ops.convert_to_numpy(features(piece)) for piece in pieces])
 
 
 def step_lengths(images):
