@@ -177,6 +177,7 @@ CALLS = [
     ("an encoder that does not flatten", lambda g: Autoencoder(keras.layers.Dense(2), small_decoder()), ValueError,
      "encoder must map images"),
     ("a name for a network", lambda g: Autoencoder("dense", small_decoder()), ValueError, "Received: str"),
+    ("a name that TensorFlow refuses", lambda g: make_vae(name="only KL"), ValueError, "name may hold.*name='only KL'"),
     # coding, decoding, sampling, paths
     ("codes of another width", lambda g: g.vae.decode(np.zeros((4, 3))), ValueError, r"\(n, 2\).* shape=\(4, 3\)"),
     ("one code", lambda g: g.ae.decode(np.zeros(2)), ValueError, r"\(n, 2\).* shape=\(2,\)"),

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 
 import keras
 import numpy as np
@@ -22,6 +23,12 @@ class LatentModel(keras.Model):
     """What an autoencoder and a VAE have in common: an encoder, a decoder, and what one does with them."""
 
     def __init__(self, encoder, decoder, **kwargs):
+        name = kwargs.get("name")
+        if name is not None and not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", name):
+            raise ValueError(  # else TensorFlow would, in predict
+                f"name may hold letters, digits, '.', '_' and '-', and starts with one of the first three. "
+                f"Received: name={name!r}"
+            )
         super().__init__(**kwargs)
         self.encoder = encoder
         self.decoder = decoder
