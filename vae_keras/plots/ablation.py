@@ -65,16 +65,18 @@ def plot_sigma_histograms(sigmas, title=None):
         The axes, one per model.
     """
     fig, axes = plt.subplots(len(sigmas), 1, figsize=(7.5, 3.8), sharex=True, squeeze=False)
-    low = min(np.quantile(sigma, 0.001) for sigma in sigmas.values())
+    low = min(np.quantile(sigma, 0.01) for sigma in sigmas.values())
     ratio = (3 / low) ** 0.01
     bins = ratio ** np.arange(np.floor(np.log(low) / np.log(ratio)) - 0.5, np.log(3) / np.log(ratio))  # 1 in the middle
     for ax, (name, sigma) in zip(axes[:, 0], sigmas.items(), strict=True):
+        sigma = np.maximum(sigma, bins[0])  # the narrowest of all count in the first bin
         ax.hist(sigma.ravel(), bins, weights=np.full(sigma.size, 1 / sigma.size), color=LOSS_COLOURS.get(name, PINK))
-        ax.axvline(1, color=BLACK, linestyle=":", label="the prior's $\\sigma$")
+        ax.axvline(1, color=BLACK, linestyle=":")
         ax.text(0.01, 0.95, name, transform=ax.transAxes, ha="left", va="top")
         ax.set(xscale="log", ylabel="share")
         ax.margins(y=0.1)
-    axes[0, 0].legend(loc="upper right", bbox_to_anchor=(0.82, 1.1))
+    axes[0, 0].annotate("the prior", (1, 0.95), xycoords=("data", "axes fraction"), xytext=(4, 0),
+                        textcoords="offset points", va="top")  # fmt: skip
     axes[-1, 0].set_xlabel(r"$\sigma_\phi(x)$ of one digit, in one latent dimension")
     fig.suptitle(title, fontsize="medium")
     return axes[:, 0]
