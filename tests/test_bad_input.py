@@ -23,7 +23,10 @@ from vae_keras import (
     log_likelihood,
     make_autoencoder,
     make_vae,
+    plot_density,
+    plot_gaussians,
     plot_manifold,
+    plot_schema,
     reconstruction_loss,
     spherical_path,
     train,
@@ -60,6 +63,13 @@ def spoiled(make):
         return model
 
     return build
+
+
+def tangle():
+    """A decoder in which a layer does not follow the one before it."""
+    z = keras.Input((2,))
+    pixels = keras.layers.Dense(784)(z) + keras.layers.Dense(784)(z)
+    return keras.Model(z, keras.layers.Reshape((28, 28, 1))(pixels), name="tangle")
 
 
 def batches(x, *more):
@@ -239,6 +249,13 @@ CALLS = [
     ("step_lengths of one image", lambda g: step_lengths(g.x[:1]), ValueError, "two images. Received: 1"),
     ("local_stretch, other width", lambda g: local_stretch(g.vae, np.zeros((4, 3))), ValueError, r"shape=\(4, 3\)"),
     ("plot_manifold of 3 dimensions", lambda g: plot_manifold(small_vae(3)), ValueError, "2-d.* latent_dim=3"),
+    ("plot_schema of two images", lambda g: plot_schema(g.vae, g.x[:2]), ValueError, "one image.* Received: 2 images"),
+    ("plot_schema of a tangle", lambda g: plot_schema(VAE(small_encoder(), tangle()), g.x[0]), ValueError,
+     "plain chains of layers. Received: tangle"),
+    ("plot_density, sigma=0", lambda g: plot_density(sigma=0), ValueError, "sigma must be above 0. Received: sigma=0"),
+    ("plot_density, a > b", lambda g: plot_density(a=1, b=0), ValueError, "a must be below b. Received: a=1, b=0"),
+    ("plot_gaussians, sigma=0", lambda g: plot_gaussians([(0, 0)]), ValueError, "every sigma must be above 0"),
+    ("plot_gaussians, nine", lambda g: plot_gaussians([(0, 1)] * 9), ValueError, "at most 8 .* Received: 9 pairs"),
     # claims and data
     ("a claim about many values", lambda g: claim("s", g.x > 0), TypeError, r"truth value.* shape \(130, 28"),
     ("a claim about none", lambda g: claim("s", np.array([], dtype=bool)), TypeError, "one truth value"),

@@ -229,6 +229,18 @@ def test_the_epochs_logs_are_the_epochs_mean(images, kind):
 # What one expects of a Keras model
 
 
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        return self.x[65 * i : 65 * (i + 1)], self.y[65 * i : 65 * (i + 1)]
+
+
 slices = tf.data.Dataset.from_tensor_slices
 FEEDS = {
     "array": lambda x, y: (x,),
@@ -237,6 +249,7 @@ FEEDS = {
     "dataset": lambda x, y: (slices(x).batch(64),),
     "dataset of tuples": lambda x, y: (slices((x, y)).batch(64),),
     "dataset of fixed batches": lambda x, y: (slices(x).batch(65, drop_remainder=True),),
+    "PyDataset": lambda x, y: (Batches(x, y),),
 }
 
 

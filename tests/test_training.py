@@ -1,3 +1,6 @@
+import types
+
+import IPython.display
 import keras
 import numpy as np
 import pytest
@@ -164,6 +167,36 @@ def test_progress_is_one_line_with_name_and_losses(no_xla, images, capsys):
     assert "2/2" in last
     assert "loss=" in last
     assert "val_loss=" in last
+
+
+class Display:
+    """What a notebook shows: one output, whose text is replaced."""
+
+    def __call__(self, shown, raw, display_id):
+        self.texts = [shown["text/plain"]]
+        return self
+
+    def update(self, shown, raw):
+        self.texts.append(shown["text/plain"])
+
+
+def test_progress_in_a_notebook_is_one_output_that_is_replaced(no_xla, monkeypatch, images, capsys):
+    display = Display()
+    monkeypatch.setattr(IPython.display, "display", display)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=None))
+    train(small_vae(name="wide"), images, epochs=2)
+    assert capsys.readouterr().out == ""
+    assert display.texts[-1].startswith("wide: 100%")
+    assert "loss=" in display.texts[-1]
+    assert all(display.texts[1:])  # nothing empties the line
+
+
+def test_without_xla_training_goes_on_without_it(monkeypatch):
+    def no_compiler(*args, **options):
+        raise tf.errors.UnimplementedError(None, None, "no XLA here")
+
+    monkeypatch.setattr(tf, "function", no_compiler)
+    assert not training._xla_works.__wrapped__()
 
 
 def test_a_trained_model_can_be_saved_and_goes_on(no_xla, images, tmp_path):
