@@ -154,12 +154,11 @@ SOURCES = pytest.mark.parametrize(
 
 
 @SOURCES
-@pytest.mark.parametrize("name", ["auto", "mnist"])
 def test_every_source_gives_the_same_images_in_the_same_order(
-    numbered_mnist, empty_machine, monkeypatch, capsys, source, name
+    numbered_mnist, empty_machine, monkeypatch, capsys, source
 ):
     source(numbered_mnist, empty_machine, monkeypatch)
-    for (x, y), n in zip(load_data(name), (60_000, 10_000), strict=True):
+    for (x, y), n in zip(load_data(), (60_000, 10_000), strict=True):
         assert (x.shape, x.dtype) == ((n, 28, 28, 1), np.float32)
         assert (y.shape, y.dtype) == ((n,), np.int64)
         numbers = np.rint(x.reshape(n, 784)[:, :4] * 255).astype("uint8").view("uint32")[:, 0]
