@@ -10,7 +10,7 @@ from vae_keras.data import IMAGE_SHAPE
 
 NETWORKS = ("dense", "conv")
 HIDDEN_UNITS = (512, 256, 64)  # of the dense encoder; the decoder mirrors them
-ACTIVATION = "gelu"  # after 6 epochs the 2-d VAE is 3 nats better than with ReLU
+ACTIVATION = "gelu"  # after 5 epochs, one seed: the 2-d VAE is 3 nats better than with ReLU
 FILTERS = (32, 64)  # of the conv encoder, each halving the width
 
 
