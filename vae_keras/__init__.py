@@ -4,13 +4,14 @@ from vae_keras import (
     _backend,  # noqa: F401  first: it imports TensorFlow without its start-up lines
     plots,
 )
+from vae_keras.callbacks import TerminateOnNaN
 from vae_keras.claims import claim
 from vae_keras.data import load_data
 from vae_keras.explorer import explore
 from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
 from vae_keras.measures import active_units, effective_beta, elbo, log_likelihood
-from vae_keras.models import VAE, Autoencoder, make_autoencoder, make_vae
+from vae_keras.models import VAE, Autoencoder, load_model, make_autoencoder, make_vae
 from vae_keras.paths import linear_path, spherical_path
 from vae_keras.plots import *  # noqa: F403
 from vae_keras.training import train
@@ -19,6 +20,7 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "Sampling",
+    "TerminateOnNaN",
     "active_units",
     "bernoulli_loss",
     "claim",
@@ -28,6 +30,7 @@ __all__ = [
     "kl_divergence",
     "linear_path",
     "load_data",
+    "load_model",
     "log_likelihood",
     "make_autoencoder",
     "make_vae",

@@ -1,8 +1,13 @@
 """The autoencoder and the variational autoencoder, as Keras models."""
 
+import contextlib
 import math
+import os
+import pathlib
 import random
 import re
+import tempfile
+import zipfile
 
 import keras
 import numpy as np
@@ -17,6 +22,19 @@ from vae_keras.networks import make_decoder, make_encoder
 from vae_keras.paths import PATHS
 
 LIKELIHOODS = ("gaussian", "bernoulli")
+IN_RANGE = "must lie in [0, 1]. Received:"
+
+
+@contextlib.contextmanager
+def _named_errors():
+    """Raise what `_in_range` finds without the trace that TensorFlow puts around it."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(rf"\w+ {re.escape(IN_RANGE)}[^\]]*", error.message)
+        if not found:
+            raise
+        raise ValueError(found[0]) from None
 
 
 class LatentModel(keras.Model):
@@ -24,7 +42,7 @@ class LatentModel(keras.Model):
 
     def __init__(self, encoder, decoder, **kwargs):
         name = kwargs.get("name")
-        if name is not None and not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", name):
+        if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", name)):
             raise ValueError(  # else TensorFlow would, in predict
                 f"name may hold letters, digits, '.', '_' and '-', and starts with one of the first three. "
                 f"Received: name={name!r}"
@@ -45,7 +63,10 @@ class LatentModel(keras.Model):
 
     def check_codes(self, z):
         """Return codes as float32 `(n, latent)`, or raise a ValueError that says what is wrong with them."""
-        z = np.asarray(z, dtype="float32")
+        try:
+            z = np.asarray(z, dtype="float32")
+        except (TypeError, ValueError):  # text, or rows of different length
+            raise TypeError(f"z must hold numbers, (n, {self.latent_dim}). Received: a {type(z).__name__}") from None
         if z.ndim != 2 or z.shape[1] != self.latent_dim or len(z) == 0:
             raise ValueError(f"z must have shape (n, {self.latent_dim}), n at least 1. Received: shape={z.shape}")
         if not np.isfinite(z).all():
@@ -70,11 +91,12 @@ class LatentModel(keras.Model):
         Raises:
             ValueError: more than one image at an end, steps below 2, or an unknown path.
         """
-        if path not in PATHS:
+        if not isinstance(path, str) or path not in PATHS:
             raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}. Received: path={path!r}")
         ends = [self._codes(_one_image(x, name))[0] for x, name in ((x_a, "x_a"), (x_b, "x_b"))]
         return self.decode(PATHS[path](*ends, steps))
 
+    @_named_errors()
     def fit(self, x=None, *args, validation_data=None, **kwargs):
         """Train on images; as `keras.Model.fit`. Labels, where given, are ignored: an image is its own target."""
         self._check_compiled()
@@ -85,24 +107,80 @@ class LatentModel(keras.Model):
             validation_data = _checked(validation_data, "validation_data")
         return super().fit(_checked(x), *args, validation_data=validation_data, **kwargs)
 
-    def train_on_batch(self, x, *args, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """One step on a batch of images; as `keras.Model.train_on_batch`."""
         self._check_compiled()
-        return super().train_on_batch(_checked(x), *args, **kwargs)
+        self._check_trainable()
+        _no_weights(sample_weight)
+        return super().train_on_batch(check_images(x), y, **kwargs)
 
-    def evaluate(self, x=None, *args, **kwargs):
-        """Mean of the loss and its terms over images, in nats per image; as `keras.Model.evaluate`."""
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """The loss and its terms on a batch of images; as `keras.Model.test_on_batch`."""
         self._check_compiled()
-        _no_weights(kwargs.get("sample_weight"))
-        return super().evaluate(_checked(x), *args, **kwargs)
+        _no_weights(sample_weight)
+        return super().test_on_batch(check_images(x), y, **kwargs)
 
-    def predict(self, x, *args, **kwargs):
+    @_named_errors()
+    def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
+        """Mean of the loss and its terms over images, in nats per image; as `keras.Model.evaluate`."""
+        if not kwargs.get("_use_cached_eval_dataset"):  # of a `fit` that has checked its validation_data
+            self._check_compiled()
+            _no_weights(kwargs.get("sample_weight"))
+            x = _checked(x, batch_size=batch_size)
+        return super().evaluate(x, y, batch_size, *args, **kwargs)
+
+    @_named_errors()
+    def predict(self, x, batch_size=None, *args, **kwargs):
         """Reconstruct images; as `keras.Model.predict`."""
-        return super().predict(_checked(x), *args, **kwargs)
+        return super().predict(_checked(x, batch_size=batch_size), batch_size, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """Reconstruct a batch of images; as `keras.Model.predict_on_batch`."""
+        return super().predict_on_batch(check_images(x))
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """As `keras.Model.save`; a process that is killed meanwhile leaves an older file as it was."""
+        with _whole_or_not_at_all(filepath, (".keras", ".h5"), overwrite) as path:
+            super().save(path, overwrite=overwrite, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """As `keras.Model.save_weights`; a process that is killed meanwhile leaves an older file as it was."""
+        with _whole_or_not_at_all(filepath, (".weights.h5",), overwrite) as path:
+            super().save_weights(path, overwrite=overwrite, **kwargs)
+
+    def load_weights(self, filepath, *args, **kwargs):
+        """As `keras.Model.load_weights`; where that fails half-way, the model keeps the weights that it had."""
+        variables = [*self.variables, *(self.optimizer.variables if self.compiled else ())]
+        before = [variable.numpy() for variable in variables]
+        try:
+            super().load_weights(filepath, *args, **kwargs)
+        except ValueError as error:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+            raise ValueError(
+                f"{filepath} holds no weights for this model: its networks are not those that were saved. "
+                f"Received: {_first_line(error)}"
+            ) from error
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for i, state in enumerate(self._seed_states()):
+            store[f"seed{i}"] = state.numpy()
+
+    def load_own_variables(self, store):
+        super().load_own_variables({name: store[name] for name in store.keys() if not name.startswith("seed")})  # noqa: SIM118
+        for i, state in enumerate(self._seed_states()):
+            state.assign(store[f"seed{i}"])
+
+    def _seed_states(self):
+        """How far random layers (Dropout, Sampling) have drawn. Keras does not save it: their draws would repeat."""
+        others = {id(v) for v in [*self.weights, *(v for metric in self.metrics for v in metric.variables)]}
+        return [v for v in self.variables if id(v) not in others]
 
     def get_config(self):
         return {
             "name": self.name,
+            "trainable": self.trainable,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
@@ -120,6 +198,13 @@ class LatentModel(keras.Model):
             raise ValueError(
                 f"{type(self).__name__} brings its own loss and metrics: compile it with an optimizer alone. "
                 f"Received: {', '.join(given)}"
+            )
+
+    def _check_trainable(self):
+        if not self.trainable_variables:
+            raise ValueError(
+                f"there is nothing to train: set trainable = True on the model or on a network, and compile it again. "
+                f"Received: a {type(self).__name__} whose weights are all frozen"
             )
 
     def _check_networks(self):
@@ -249,15 +334,16 @@ class VAE(LatentModel):
         not_negative(reconstruction_weight, "reconstruction_weight")
         seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
         super().__init__(encoder, decoder, **kwargs)
+        _check_logits(decoder)
         self.likelihood = likelihood
         self.sigma = float(sigma)
         self.beta = float(beta)
         self.reconstruction_weight = float(reconstruction_weight)
         self.seed = seed
-        self.sampling = Sampling(self.seed)
-        self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction_loss")
-        self.kl_tracker = keras.metrics.Mean(name="kl_loss")
+        self.sampling = Sampling(self.seed, dtype=self.dtype_policy)
+        self.loss_tracker = _Mean(name="loss")
+        self.reconstruction_tracker = _Mean(name="reconstruction_loss")
+        self.kl_tracker = _Mean(name="kl_loss")
 
     def call(self, x, training=None):
         """x̂ through the mean of q(z|x)."""
@@ -333,6 +419,18 @@ class VAE(LatentModel):
         return {**super().get_config(), **{name: getattr(self, name) for name in options}}
 
 
+class _Mean(keras.metrics.Mean):
+    """A mean over images that counts the steps that were not finite: it tells which term broke first."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.broken_steps = self.add_variable(shape=(), initializer="zeros", name="broken_steps")
+
+    def update_state(self, values):
+        super().update_state(values)
+        self.broken_steps.assign_add(ops.cast(~ops.isfinite(ops.sum(values)), "float32"))
+
+
 def make_autoencoder(latent_dim=2, network="dense", name="autoencoder"):
     """An autoencoder, not yet compiled. network: "dense" or "conv"; name: shown while it trains."""
     encoder = make_encoder(latent_dim, network)
@@ -343,6 +441,73 @@ def make_vae(latent_dim=2, network="dense", **vae_options):
     """A VAE, not yet compiled. network: "dense" or "conv"; the options are those of `VAE`."""
     encoder = make_encoder(latent_dim, network, heads=("mean", "log_var"))
     return VAE(encoder, make_decoder(latent_dim, network), **{"name": "vae", **vae_options})
+
+
+def load_model(filepath, **options):
+    """Load a saved `Autoencoder` or `VAE`; as `keras.saving.load_model`, whose options it takes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or holds something else.
+    """
+    file = pathlib.Path(filepath)
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no model to load. Received: filepath={str(file)!r}, which is not a file")
+    weights_alone = "; a file of weights is loaded by a model's load_weights" if file.suffix == ".h5" else ""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged, names = archive.testzip(), archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"{file} is no .keras file, or was cut short: save the model again{weights_alone}. "
+            f"Received: {file.stat().st_size} bytes, {_first_line(error)}"
+        ) from error
+    if damaged or "config.json" not in names:
+        received = f"{damaged} does not have its checksum" if damaged else f"an archive of {', '.join(names[:3])}"
+        raise ValueError(f"{file} is no .keras file, or is damaged: save the model again. Received: {received}")
+    model = keras.saving.load_model(file, **options)
+    if not isinstance(model, LatentModel):
+        raise ValueError(
+            f"{file} holds no Autoencoder or VAE: load it with keras.saving.load_model. "
+            f"Received: a {type(model).__name__}"
+        )
+    return model
+
+
+@contextlib.contextmanager
+def _whole_or_not_at_all(filepath, endings, overwrite):
+    """Yield a path beside the file to write to; what is whole then takes the file's place."""
+    file = os.path.realpath(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
+    local = file.endswith(endings) and "://" not in str(filepath) and not os.path.isdir(file)
+    if not local or (os.path.exists(file) and not overwrite):  # then Keras refuses, or asks
+        yield filepath
+        return
+    folder, name = os.path.split(file)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"the folder to save in does not exist: make it first. Received: {folder!r}")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as beside:
+        written = os.path.join(beside, name)
+        yield written
+        with open(written, "rb+") as whole:
+            os.fsync(whole.fileno())
+        os.replace(written, file)
+
+
+def _first_line(error):
+    return str(error).partition("\n")[0]
+
+
+def _check_logits(decoder):
+    """A VAE's decoder gives logits: a sigmoid of its own would be followed by another. Seen where layers are known."""
+    layers = [decoder]
+    while layers and getattr(layers[-1], "layers", None):
+        layers = [layer for layer in layers[-1].layers if not isinstance(layer, keras.layers.Reshape)]
+    activation = getattr(layers[-1], "activation", None) if layers else None
+    if getattr(activation, "__name__", None) == "sigmoid":
+        raise ValueError(
+            "decoder must give logits, because a VAE applies the sigmoid itself: leave out the last activation. "
+            f"Received: decoder whose last layer, {layers[-1].name!r}, has activation='sigmoid'"
+        )
 
 
 def _in_batches(function, array, size=2000):
@@ -368,18 +533,49 @@ def _no_weights(sample_weight):
         raise ValueError("sample_weight is not supported: every image counts once. Received: sample_weight")
 
 
-def _checked(x, name="x"):
-    """Check what can be checked before training: arrays wholly, a dataset by its shape."""
-    if isinstance(x, tf.data.Dataset):
-        spec = x.element_spec
-        spec = spec[0] if isinstance(spec, tuple) else spec
-        is_tensor = isinstance(spec, tf.TensorSpec) and spec.shape.rank == 4  # and not a dictionary, or unknown
-        if not (is_tensor and spec.dtype.is_floating and spec.shape.is_compatible_with((None, *IMAGE_SHAPE))):
-            raise ValueError(f"{name} must give batches of floats in [0, 1], (batch, 28, 28, 1). Received: {spec}")
-        return x
+def _checked(x, name="x", batch_size=None):
+    """Check what can be checked before training: arrays wholly, a `PyDataset` by its first batch, and a dataset by
+    its shape; its values are checked batch by batch, before a step is taken on them.
+    """
+    if batch_size is not None:
+        whole_number(batch_size, "batch_size")
     if isinstance(x, keras.utils.PyDataset):
+        if len(x) == 0:
+            raise ValueError(f"{name} must hold at least one batch. Received: a {type(x).__name__} of length 0")
+        first = x[0]
+        check_images(first[0] if isinstance(first, (tuple, list)) else first, f"{name}[0]")
         return x
-    return check_images(x, name)
+    if not isinstance(x, tf.data.Dataset):
+        return check_images(x, name)
+    if getattr(x, "is_checked", False):  # `train` made it, from images that it has checked
+        return x
+    spec = x.element_spec
+    spec = spec[0] if isinstance(spec, tuple) else spec
+    is_tensor = isinstance(spec, tf.TensorSpec) and spec.shape.rank == 4  # and not a dictionary, or unknown
+    if not (is_tensor and spec.dtype.is_floating and spec.shape.is_compatible_with((None, *IMAGE_SHAPE))):
+        raise ValueError(f"{name} must give batches of floats in [0, 1], (batch, 28, 28, 1). Received: {spec}")
+    if x.cardinality() == 0:
+        raise ValueError(f"{name} must hold at least one batch. Received: an empty dataset")
+    return x.map(_in_range(name))
+
+
+def _in_range(name):
+    """A check of a dataset's batches. What it finds, `_named_errors` makes readable."""
+
+    def received(images):
+        nan = tf.math.is_nan(images)
+        low, high = tf.reduce_min(tf.where(nan, 1.0, images)), tf.reduce_max(tf.where(nan, 0.0, images))
+        seen = (low, high, tf.math.count_nonzero(nan))
+        return tf.strings.format(f"{name} {IN_RANGE} a batch with values from {{}} to {{}}, {{}} NaN", seen)
+
+    @tf.autograph.experimental.do_not_convert
+    def check(images, *more):
+        inside = tf.reduce_all((images >= 0) & (images <= 1))
+        found = tf.cond(inside, lambda: "", lambda: received(tf.cast(images, "float32")))
+        with tf.control_dependencies([tf.debugging.Assert(inside, [found])]):
+            return (tf.identity(images), *more) if more else tf.identity(images)
+
+    return check
 
 
 def _one_image(x, name):
