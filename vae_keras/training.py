@@ -1,23 +1,33 @@
 """Training with good defaults: what a notebook should not have to say."""
 
 import functools
+import hashlib
 import math
 import random
-import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
+from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
-from vae_keras.models import LatentModel
+from vae_keras.models import VAE, LatentModel
 
 XLA_PAYS_FROM = 2000  # steps; below, compiling takes longer than it saves
 
 
-def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_rate=3e-3, seed=None, verbose=True):
+def train(
+    model,
+    x,
+    epochs=10,
+    validation_data=None,
+    batch_size=125,
+    learning_rate=3e-3,
+    seed=None,
+    verbose=True,
+    backup_dir=None,
+):
     """Compile a model with Adam on a cosine schedule, fit it, and show one line of progress.
 
     It is `compile` and `fit` with what makes a run fast and repeatable: XLA for dense networks, several steps per
@@ -32,20 +42,24 @@ def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_ra
         learning_rate: Adam's, at the start.
         seed: of the order of the images; None draws one, which `keras.utils.set_random_seed` makes repeatable.
         verbose: whether to show the line of progress.
+        backup_dir: a folder of this training's own, in which its state is saved after each epoch. If the training is
+            killed, the same call made again goes on from there, to the same weights bit for bit on the same machine.
+            Once complete, it removes its backup.
 
     Returns:
         The Keras `History`.
 
     Raises:
         TypeError: not an `Autoencoder` or a `VAE`, or not images.
-        ValueError: images or a number out of its range.
+        ValueError: images or a number out of its range, or a backup_dir with the backup of another training.
+        FloatingPointError: a loss became NaN or infinite.
     """
     if not isinstance(model, LatentModel):
         raise TypeError(f"train needs an Autoencoder or a VAE, then images. Received: {type(model).__name__}")
     x = check_images(x)
     epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
     above_zero(learning_rate, "learning_rate")
-    seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
+    order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     steps = math.ceil(len(x) / batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
     model.compile(
@@ -54,14 +68,30 @@ def train(model, x, epochs=10, validation_data=None, batch_size=125, learning_ra
         steps_per_execution=min(32, steps),
     )
     model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
-    return model.fit(
-        _shuffled_batches(x, batch_size, seed, model.optimizer.iterations),
+    done, callbacks = 0, [TerminateOnNaN()]
+    if backup_dir is not None:
+        settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        backup = Backup(backup_dir, {**settings, **_identity(model), "images": _digest(x)}, steps)
+        done, seeds = backup.restore(model, {"order": order_seed, "noise": getattr(model, "seed", None)})
+        order_seed = seeds["order"]
+        if isinstance(model, VAE):
+            model.seed = seeds["noise"]
+        callbacks.append(backup)
+    if verbose:
+        callbacks.append(ProgressLine(model.name, epochs, done))
+    history = model.fit(
+        _shuffled_batches(x, batch_size, order_seed, model.optimizer.iterations),
         epochs=epochs,
+        initial_epoch=done,
         validation_data=validation_data,
         validation_batch_size=1000,
-        callbacks=[_ProgressLine(model.name, epochs)] if verbose else None,
+        callbacks=callbacks,
         verbose=0,
     )
+    if backup_dir is not None:
+        history.history, history.epoch = backup.history(), list(range(epochs))
+        backup.remove()
+    return history
 
 
 def _shuffled_batches(x, batch_size, seed, step):
@@ -83,6 +113,21 @@ def _shuffled_batches(x, batch_size, seed, step):
     )
 
 
+def _identity(model):
+    """What tells one model's training from another's; its name and its layers' names do not."""
+    options = ("likelihood", "sigma", "beta", "reconstruction_weight") if isinstance(model, VAE) else ()
+    return {
+        "model": type(model).__name__,
+        **{name: getattr(model, name) for name in options},
+        "dtype": model.dtype_policy.name,
+        "weights": [list(weight.shape) for weight in model.trainable_variables],
+    }
+
+
+def _digest(x):
+    return hashlib.blake2b(np.ascontiguousarray(x), digest_size=16).hexdigest()
+
+
 def _is_dense(model):
     layers = [*model.encoder.layers, *model.decoder.layers]
     return not any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose) for layer in layers)
@@ -96,44 +141,3 @@ def _xla_works():
     except tf.errors.OpError:
         return False
     return True
-
-
-class _ProgressLine(keras.callbacks.Callback):
-    """One line per training instead of one per epoch."""
-
-    def __init__(self, name, epochs):
-        super().__init__()
-        self.bar = tqdm(
-            total=epochs, desc=name, unit="epoch", file=_NotebookLine() if _in_notebook() else sys.stdout, ncols=100
-        )
-
-    def on_epoch_end(self, epoch, logs=None):
-        shown = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
-        self.bar.set_postfix(shown, refresh=False)
-        self.bar.update()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
-
-
-def _in_notebook():
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return hasattr(shell, "kernel")  # ipykernel may be imported where no kernel runs
-
-
-class _NotebookLine:
-    """A file for tqdm whose text a notebook replaces in place: pages made from the notebook keep only the last."""
-
-    encoding = "utf-8"  # lets tqdm draw a smooth bar
-
-    def __init__(self):
-        from IPython.display import display  # there is one in a notebook, and only there
-
-        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
-
-    def write(self, text):
-        if text := text.strip():
-            self.handle.update({"text/plain": text}, raw=True)
-
-    def flush(self):
-        pass

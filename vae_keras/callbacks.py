@@ -1,0 +1,160 @@
+"""What happens beside a training: a line of progress, a stop at the first NaN, a backup after each epoch."""
+
+import json
+import math
+import os
+import pathlib
+import sys
+import warnings
+
+import keras
+from tqdm import tqdm
+
+
+class TerminateOnNaN(keras.callbacks.Callback):
+    """Stops a training at the first loss that is not finite and says which term it was.
+
+    Keras' callback of this name looks at the loss alone and only stops: what is drawn afterwards is drawn from NaN.
+
+    Raises:
+        FloatingPointError: a loss is NaN or infinite.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        terms = {name: float(value) for name, value in (logs or {}).items()}
+        broken = [name for name in terms if not math.isfinite(terms[name])]
+        if not broken:
+            return
+        # By now a NaN has spread through the weights to every term. The term that broke first has counted most steps.
+        steps = {metric.name: int(getattr(metric, "broken_steps", 0)) for metric in self.model.metrics}
+        first = [name for name in broken if steps.get(name, 0) == max(steps.values(), default=0)]
+        first.sort(key=lambda name: name == "loss")  # the sum of the others comes last
+        raise FloatingPointError(
+            f"{self.model.name}: {' and '.join(first)} stopped being finite by step "
+            f"{int(self.model.optimizer.iterations)}. Try a lower learning_rate, or look at what the networks give for "
+            f"these images. Received: {', '.join(f'{name}={value:.4g}' for name, value in terms.items())}"
+        )
+
+
+class Backup(keras.callbacks.Callback):
+    """Saves a training's whole state after each epoch, so that the same training can go on after a crash.
+
+    `keras.callbacks.BackupAndRestore` writes weights and epoch one after the other and in place: killed in between, a
+    training goes on with an epoch too many, or not at all. Here one file holds the state and is replaced at once; the
+    epoch follows from the optimizer's step.
+
+    Args:
+        folder: where to save; made if it is not there.
+        settings: what the training was called with. The backup of another training is refused.
+        steps: per epoch.
+    """
+
+    def __init__(self, folder, settings, steps):
+        super().__init__()
+        self.folder, self.settings, self.steps = pathlib.Path(folder), settings, steps
+        self.state, self.record = self.folder / "state.weights.h5", self.folder / "record.json"
+        self.seeds, self.logs = {}, []
+
+    def restore(self, model, seeds):
+        """Load what an earlier run saved, if it did; return the number of epochs done and the run's seeds.
+
+        Raises:
+            ValueError: the folder holds another training, or a damaged one.
+            OSError: the folder cannot be made or read.
+        """
+        self.seeds = seeds
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.state.exists():
+            return 0, seeds
+        try:
+            record = json.loads(self.record.read_text())
+            settings, self.seeds, self.logs = record["settings"], record["seeds"], record["logs"]
+        except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+            raise ValueError(self._refusal("a backup that cannot be read")) from error
+        for name, value in self.settings.items():
+            if settings.get(name) != value:
+                raise ValueError(self._refusal(f"another training: {name}={settings.get(name)!r}, here {value!r}"))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # Keras warns where an optimizer's state does not fit, and skips it
+                model.load_weights(self.state)
+        except (OSError, ValueError, KeyError, UserWarning) as error:
+            raise ValueError(self._refusal("a backup that cannot be read")) from error
+        epochs_done = int(model.optimizer.iterations) // self.steps
+        self.logs = self.logs[:epochs_done]  # killed between the two files, the record is one epoch ahead
+        return epochs_done, self.seeds
+
+    def _refusal(self, what):
+        return (
+            f"each training needs a backup_dir of its own: name another folder, or delete this one to start anew. "
+            f"Received: backup_dir={str(self.folder)!r}, which holds {what}"
+        )
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs.append({name: float(value) for name, value in logs.items()})
+        record = {"settings": self.settings, "seeds": self.seeds, "logs": self.logs}
+        try:
+            _replace(self.record, lambda file: file.write_text(json.dumps(record)))
+            _replace(self.state, self.model.save_weights)
+        except OSError as error:  # no space left, for one: a backup is not worth the training
+            warnings.warn(f"epoch {epoch + 1} has no backup in {str(self.folder)!r}: {error}", stacklevel=2)
+
+    def history(self):
+        """The logs of all epochs, those before a crash included, as in Keras' `History.history`."""
+        return {name: [logs[name] for logs in self.logs] for name in (self.logs or [{}])[0]}
+
+    def remove(self):
+        """Remove the backup of a training that is complete, and its folder if nothing else is in it."""
+        for file in (self.state, self.record):
+            file.unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def _replace(file, write):
+    """Write a file anew, whole or not at all, even if the process is killed or the machine loses its power."""
+    new = file.with_name(f"new-{file.name}")
+    write(new)
+    with open(new, "rb+") as written:
+        os.fsync(written.fileno())
+    os.replace(new, file)
+
+
+class ProgressLine(keras.callbacks.Callback):
+    """One line per training instead of one per epoch."""
+
+    def __init__(self, name, epochs, done=0):
+        super().__init__()
+        file = _NotebookLine() if _in_notebook() else sys.stdout
+        self.bar = tqdm(total=epochs, initial=done, desc=name, unit="epoch", file=file, ncols=100)
+
+    def on_epoch_end(self, epoch, logs=None):
+        shown = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+def _in_notebook():
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")  # ipykernel may be imported where no kernel runs
+
+
+class _NotebookLine:
+    """A file for tqdm whose text a notebook replaces in place: pages made from the notebook keep only the last."""
+
+    encoding = "utf-8"  # lets tqdm draw a smooth bar
+
+    def __init__(self):
+        from IPython.display import display  # there is one in a notebook, and only there
+
+        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def write(self, text):
+        if text := text.strip():
+            self.handle.update({"text/plain": text}, raw=True)
+
+    def flush(self):
+        pass
