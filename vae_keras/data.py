@@ -1,15 +1,22 @@
 """The images: MNIST, or real handwritten digits that need no network."""
 
 import contextlib
+import gzip
 import hashlib
+import io
 import os
 import pathlib
+import subprocess
+import sys
 import tempfile
 import threading
+import time
+import urllib.error
 import urllib.request
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 IMAGE_SHAPE = (28, 28, 1)
 """Height, width and channels of every image in this course, so m = 784."""
@@ -19,7 +26,11 @@ PIXELS = 28 * 28
 
 NAMES = ("auto", "mnist", "digits")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-MIRROR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+MIRROR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"  # where keras.datasets has it from
+TFDS_MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-images-idx3-ubyte.gz"  # one of four files
+MNIST_SHA256 = "b8e40f8e5730c03f3941620125faf724877f04558324da75b946a5bdae2fd3a7"
+PATIENCE = 5  # seconds without news from MNIST's host
+TFDS_PATIENCE = 300  # seconds for tensorflow-datasets to download and prepare MNIST
 HOW_TO_GET_MNIST = (
     "connect to the internet once, or set TFDS_DATA_DIR to a folder in which tensorflow-datasets has prepared mnist"
 )
@@ -29,9 +40,10 @@ def load_data(name="auto"):
     """Load handwritten digits, as `keras.datasets` does.
 
     Args:
-        name: "mnist" (60,000 + 10,000 images; prepared or downloaded by tensorflow-datasets, else by
-            `keras.datasets`), "digits" (scikit-learn's 1,797 digits scaled to 28 × 28, split 1,500/297; no
-            network) or "auto": MNIST where it is at hand or its host answers within 5 seconds, else the digits.
+        name: "mnist" (60,000 + 10,000 images; prepared by tensorflow-datasets, else downloaded from where
+            `keras.datasets` has it or by tensorflow-datasets), "digits" (scikit-learn's 1,797 digits scaled to
+            28 × 28, split 1,500/297; no network) or "auto": MNIST where it is at hand or its host delivers it
+            within 5 seconds or steadily, else the digits.
             The environment variable `VAE_KERAS_DATA` says what "auto" means.
 
     Returns:
@@ -49,19 +61,13 @@ def load_data(name="auto"):
         raise ValueError(f"load_data knows {', '.join(map(repr, NAMES))}. Received: {source}={name!r}")
     if name == "digits":
         return _digits()
-    images = _read_npz(_cache_file())
-    if images is None:
-        images = _read_npz(_keras_folder() / "mnist.npz") or _read_prepared_tfds()
-        try:
-            images = _remember(images or _download())
-        except RuntimeError:
-            if name == "mnist":
-                raise
-            print(
-                "MNIST is not on this machine and its host does not answer: using scikit-learn's 1,797 digits. "
-                f"To get MNIST, {HOW_TO_GET_MNIST}."
-            )
-            return _digits()
+    try:
+        images = _load_mnist()
+    except RuntimeError as error:
+        if name == "mnist":
+            raise
+        print(f"Using scikit-learn's 1,797 digits. {error}")
+        return _digits()
     return _as_float(images)
 
 
@@ -110,108 +116,132 @@ def _as_float(images):
     return tuple((x[..., None] / np.float32(255), y.astype("int64")) for x, y in splits)
 
 
-# MNIST's sources. Each gives [x_train, y_train, x_test, y_test] in uint8, or None where it has nothing whole.
-
-
-def _keras_folder():
-    return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
-
-
-def _cache_file():
-    return _keras_folder() / "vae_keras_mnist.npz"
-
-
-def _read_npz(file):
-    try:
-        with np.load(file) as arrays:
-            return _complete([arrays[key] for key in ARRAYS])
-    except Exception:  # absent, truncated or foreign: as if it were not there
-        return None
-
-
-def _read_prepared_tfds():
-    folder = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    if not (folder / "mnist").is_dir():
-        return None
-    try:
-        return _read_tfds(_tfds_builder())
-    except Exception:  # half prepared, unreadable, or tensorflow-datasets itself is broken (as on Colab)
-        return None
-
-
-def _host_answers(seconds=5):
-    """Whether MNIST's host answers in time. A thread, because looking up a name knows no time-out."""
-    answers = []
-
-    def ask():
-        request = urllib.request.Request(MIRROR, method="HEAD")
-        with contextlib.suppress(Exception), urllib.request.urlopen(request, timeout=seconds):
-            answers.append(True)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return bool(answers)
-
-
-def _download():
-    problems = ["its host does not answer within 5 seconds"]
-    if _host_answers():  # tensorflow-datasets alone would retry for minutes
-        problems = []
-        for source in (_download_by_tfds, _download_by_keras):
-            try:
-                return source()
-            except Exception as error:  # a broken mirror, proxy or installation: try the next source
-                problems.append(f"{type(error).__name__}: {error}".splitlines()[0])
+def _load_mnist():
+    """[x_train, y_train, x_test, y_test] in uint8, from the first source that has the whole of MNIST."""
+    keras_folder = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+    tfds_folder = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    cache = keras_folder / "vae_keras_mnist.npz"
+    problems = []
+    for read, source in (
+        (_read_npz, cache),
+        (_read_npz, keras_folder / "mnist.npz"),
+        (_read_tfds, tfds_folder),
+        (_download, MIRROR),
+        (_download_by_tfds, tfds_folder),
+    ):
+        try:
+            images = _mnist_in_order(read(source))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except Exception as error:  # truncated, foreign, unreadable; or tensorflow-datasets is broken, as on Colab
+            problems.append(f"{source}: {type(error).__name__}: {error}".splitlines()[0])
+            if isinstance(error, ConnectionError):
+                break  # tensorflow-datasets asks the same host
+            continue
+        if source != cache:
+            _remember(images, cache)
+        return images
     raise RuntimeError(
-        f"MNIST could not be loaded. To get it, {HOW_TO_GET_MNIST}; or use load_data('digits'), which needs no "
-        f"network. Received: {'; '.join(problems)}"
+        f"MNIST could not be loaded. To get it, {HOW_TO_GET_MNIST}; load_data('digits') needs neither. "
+        f"Received: {'; '.join(problems)}"
     )
 
 
-def _download_by_tfds():
-    builder = _tfds_builder()
-    builder.download_and_prepare()
-    return _read_tfds(builder)
-
-
-def _download_by_keras():
-    (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-    return _complete([x_train, y_train, x_test, y_test])
-
-
-def _tfds_builder():
-    import tensorflow_datasets as tfds
-
-    return tfds.builder("mnist")
-
-
-def _read_tfds(builder):
-    splits = builder.as_dataset(split=["train", "test"], batch_size=-1)
-    return _complete([np.asarray(split[key]) for split in splits for key in ("image", "label")])
-
-
-def _complete(images):
-    """Return the four arrays in the common shape and type if they are the whole of MNIST, else raise."""
-    if [len(array) for array in images] != [60_000, 60_000, 10_000, 10_000]:
-        raise ValueError(f"not the whole of MNIST: {[len(array) for array in images]} images and labels")
-    return [array.reshape(-1, 28, 28) if array.ndim > 1 else array.astype("uint8") for array in images]
-
-
-def _remember(images):
-    """Put the images in one order, whatever their source, and keep them for the next notebook."""
-    images = [*_in_hash_order(*images[:2]), *_in_hash_order(*images[2:])]
-    with contextlib.suppress(OSError):  # a folder that is read-only or full costs only time
-        file = _cache_file()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-            whole = pathlib.Path(folder) / "mnist.npz"
-            np.savez_compressed(whole, **dict(zip(ARRAYS, images, strict=True)))
-            os.replace(whole, file)  # whole or not at all
+def _mnist_in_order(images):
+    """The four arrays in one order, whatever their source. An error unless they are MNIST, bit by bit."""
+    x_train, y_train, x_test, y_test = (np.asarray(array, "uint8") for array in images)
+    images = [*_in_hash_order(x_train, y_train), *_in_hash_order(x_test, y_test)]
+    if hashlib.sha256(b"".join(images)).hexdigest() != MNIST_SHA256:
+        raise ValueError("not MNIST, or not the whole of it")
     return images
 
 
 def _in_hash_order(x, y):
     """Sources differ in their order. The order of a hash is the same everywhere and mixes the classes."""
+    x = x.reshape(-1, 28, 28)
     order = sorted(range(len(x)), key=lambda i: hashlib.blake2b(x[i].tobytes(), digest_size=8).digest())
     return x[order], y[order]
+
+
+def _remember(images, cache):
+    """Keep the images for the next notebook."""
+    with contextlib.suppress(OSError):  # a folder that is read-only or full costs only time
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{cache.stem}.", dir=cache.parent) as folder:
+            whole = pathlib.Path(folder) / cache.name
+            np.savez_compressed(whole, **dict(zip(ARRAYS, images, strict=True)))
+            os.replace(whole, cache)  # whole or not at all, also where two notebooks do this at once
+
+
+def _read_npz(file):
+    try:
+        with np.load(file) as arrays:
+            return [arrays[key] for key in ARRAYS]
+    except OSError:
+        raise
+    except Exception as error:  # NumPy's own words advise to load it unsafely
+        raise ValueError("not a whole file of MNIST") from error
+
+
+def _read_tfds(folder):
+    prepared = sorted(folder.glob("mnist/[0-9]*/dataset_info.json"))
+    if not prepared:
+        raise FileNotFoundError(folder)
+    from tensorflow_datasets import builder_from_directory
+
+    try:
+        splits = builder_from_directory(prepared[-1].parent).as_dataset(split=["train", "test"], batch_size=-1)
+    except Exception as error:  # TensorFlow's own words are of no help
+        raise ValueError(f"{prepared[-1].parent} is damaged, delete it ({type(error).__name__})") from error
+    return [split[key] for split in splits for key in ("image", "label")]
+
+
+def _download(url):
+    return _read_npz(io.BytesIO(_fetch(url)))
+
+
+def _fetch(url):
+    """The bytes at `url`; a ConnectionError where 5 seconds bring less than 50 kB. A host may be slow, not silent."""
+    received, problems = bytearray(), []
+
+    def fetch():
+        try:
+            with urllib.request.build_opener().open(url, timeout=PATIENCE) as response:
+                while block := response.read1(2**16):
+                    received.extend(block)
+                if len(received) < int(response.headers.get("Content-Length", 0)):
+                    raise ConnectionError(f"its host closed the connection after {len(received)} bytes")
+        except Exception as problem:
+            problems.append(problem)
+
+    # A thread, because neither looking up a name nor an answer byte by byte ever times out.
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    enough, deadline = 50_000, time.monotonic() + PATIENCE
+    with tqdm(desc="Downloading MNIST", unit="B", unit_scale=True, delay=1, leave=False) as bar:
+        while thread.is_alive():
+            thread.join(0.1)
+            bar.update(len(received) - bar.n)
+            if len(received) >= enough:
+                enough, deadline = len(received) + 50_000, time.monotonic() + PATIENCE
+            elif time.monotonic() > deadline:
+                raise ConnectionError(f"its host brings less than 50 kB in {PATIENCE} seconds")
+    for problem in problems:
+        if isinstance(problem, urllib.error.HTTPError):
+            raise problem  # the host answers, and refuses
+        raise ConnectionError(problem) from problem
+    return received
+
+
+def _download_by_tfds(folder):
+    gzip.decompress(_fetch(TFDS_MIRROR))  # where it does not come, tensorflow-datasets would retry for minutes
+    print(f"Keras no longer has MNIST where it was: tensorflow-datasets gets it, in at most {TFDS_PATIENCE} seconds.")
+    code = "import sys, tensorflow_datasets as tfds; tfds.builder('mnist', data_dir=sys.argv[1]).download_and_prepare()"
+    command = [sys.executable, "-c", code, folder]  # a process, because only a process can be stopped
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TFDS_PATIENCE)
+        return _read_tfds(folder)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"tensorflow-datasets took more than {TFDS_PATIENCE} seconds") from None
+    except FileNotFoundError as error:
+        raise RuntimeError(done.stderr.strip().rpartition("\n")[2]) from error
