@@ -42,8 +42,8 @@ def load_data(name="auto"):
     Args:
         name: "mnist" (60,000 + 10,000 images; prepared by tensorflow-datasets, else downloaded from where
             `keras.datasets` has it or by tensorflow-datasets), "digits" (scikit-learn's 1,797 digits scaled to
-            28 × 28, split 1,500/297; no network) or "auto": MNIST where it is at hand or its host delivers it
-            within 5 seconds or steadily, else the digits.
+            28 × 28, split 1,500/297; no network) or "auto": MNIST where it is at hand or its host answers within
+            5 seconds, and never falls silent for as long, else the digits.
             The environment variable `VAE_KERAS_DATA` says what "auto" means.
 
     Returns:
