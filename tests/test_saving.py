@@ -163,6 +163,7 @@ def test_a_saved_model_keeps_its_options(saved, name):
 
 def test_a_saved_model_keeps_how_it_was_compiled(tmp_path):
     vae = compiled(small_vae(), on_a_schedule(), run_eagerly=False, jit_compile=True, steps_per_execution=7)
+    vae.optimizer.build(vae.trainable_variables)  # else Keras warns that there is no state to load
     vae.save(tmp_path / "vae.keras")
     again = load_model(tmp_path / "vae.keras")
     assert (again.run_eagerly, again.jit_compile, again.steps_per_execution) == (False, True, 7)
