@@ -118,16 +118,23 @@ def empty_machine(monkeypatch, tmp_path, in_order):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(data, "MIRROR", "http://127.0.0.1:9/mnist.npz")  # nobody listens at "discard"
     monkeypatch.setattr(data, "TFDS_MIRROR", "http://127.0.0.1:9/mnist.gz")
+    monkeypatch.setattr(data, "TFDS_PATIENCE", 10)
     monkeypatch.setattr(data, "MNIST_SHA256", hashlib.sha256(b"".join(a.tobytes() for a in in_order)).hexdigest())
     return tmp_path / "keras" / "datasets"
 
 
 @pytest.fixture(scope="module")
-def tfds_folder(mnist, tmp_path_factory):
-    """The same images as tensorflow-datasets prepares them, in the reverse order."""
-    tfds = pytest.importorskip("tensorflow_datasets")
-    if not hasattr(tfds, "dataset_builders"):
+def tfds():
+    import tensorflow_datasets
+
+    if not hasattr(tensorflow_datasets, "builder"):
         pytest.skip("this tensorflow-datasets is broken, as on Colab")
+    return tensorflow_datasets
+
+
+@pytest.fixture(scope="module")
+def tfds_folder(tfds, mnist, tmp_path_factory):
+    """The same images as tensorflow-datasets prepares them, in the reverse order."""
     folder = tmp_path_factory.mktemp("tfds")
     features = {"image": tfds.features.Image(shape=(28, 28, 1)), "label": tfds.features.ClassLabel(num_classes=10)}
     splits = {
@@ -201,13 +208,12 @@ def send(handler, body, length=None, status=200):
 
 
 @pytest.fixture
-def python_with(monkeypatch, tmp_path, tfds_folder, serve):
-    """Other processes have a tensorflow-datasets of our own, and its host answers; also says where MNIST is."""
+def python_with(monkeypatch, tmp_path, serve):
+    """Other processes have a tensorflow-datasets of our own, and its host answers."""
 
     def install(code):
         (tmp_path / "tensorflow_datasets.py").write_text(code)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        monkeypatch.setenv("PREPARED", str(tfds_folder))
         monkeypatch.setattr(data, "TFDS_MIRROR", serve(lambda handler, stopped: send(handler, gzip.compress(b"all"))))
 
     return install
@@ -238,7 +244,8 @@ def keras_download(empty_machine, mirror, npz):
 
 
 @pytest.fixture
-def tfds_download(empty_machine, mirror, python_with):
+def tfds_download(empty_machine, mirror, python_with, tfds_folder, monkeypatch):
+    monkeypatch.setenv("PREPARED", str(tfds_folder))
     mirror(lambda handler, stopped: handler.send_error(404))
     python_with(A_TFDS_THAT_WORKS)
 
@@ -332,6 +339,10 @@ def empty(file, mnist):
     file.touch()
 
 
+def page(file, mnist):
+    file.write_text("<html>Please log in to this network</html>")
+
+
 def folder(file, mnist):
     file.mkdir()
 
@@ -349,7 +360,7 @@ def of_other_labels(file, mnist):
 
 
 @pytest.mark.parametrize(
-    "corrupt", [truncated, flipped, foreign, empty, folder, incomplete, of_other_images, of_other_labels]
+    "corrupt", [truncated, flipped, foreign, empty, page, folder, incomplete, of_other_images, of_other_labels]
 )
 @pytest.mark.parametrize("name", ["vae_keras_mnist.npz", "mnist.npz"])
 def test_a_file_that_is_not_mnist_is_named_and_not_used(
@@ -484,7 +495,9 @@ def test_a_damaged_folder_of_tensorflow_datasets_is_named_and_not_used(
     assert_is_mnist(load_data("mnist"), in_order)
 
 
-def test_a_broken_tensorflow_datasets_is_passed_over(prepared_tfds, mirror, npz, in_order, monkeypatch):
+def test_a_broken_tensorflow_datasets_is_passed_over(empty_machine, mirror, npz, in_order, monkeypatch, tmp_path):
+    (tmp_path / "tfds" / "mnist" / "3.0.1").mkdir(parents=True)
+    (tmp_path / "tfds" / "mnist" / "3.0.1" / "dataset_info.json").touch()
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", types.ModuleType("tensorflow_datasets"))  # as on Colab
     with pytest.raises(RuntimeError, match="cannot import name 'builder_from_directory'"):
         load_data("mnist")
@@ -671,7 +684,7 @@ def test_a_tensorflow_datasets_that_hangs_is_stopped(empty_machine, mirror, pyth
 
 
 @pytest.mark.skipif(not PREPARED.is_dir(), reason="MNIST is not prepared: TFDS_DATA_DIR names no folder that has it")
-def test_the_real_mnist_is_recognized(monkeypatch, tmp_path):
+def test_the_real_mnist_is_recognized(tfds, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("TFDS_DATA_DIR", str(PREPARED.parent))
     by_tfds = load_data("mnist")
