@@ -25,7 +25,14 @@ from vae_keras import (
     spherical_path,
 )
 
-settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=50)
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=50,
+    phases=[Phase.explicit, Phase.generate],  # the examples are small, and shrinking them takes minutes
+)
 settings.load_profile("repeatable")
 
 U = 2.0**-24  # float32 rounds a result to within this share of it
@@ -174,7 +181,6 @@ def test_the_spherical_path_keeps_its_norm_between_the_norms_of_its_ends(ends, s
 
 # Bounds on the likelihood: averages over draws, so within 6 standard errors of what holds for the expectations
 
-FEW = settings(max_examples=4, phases=[Phase.explicit, Phase.generate])  # an example takes a second: no shrinking
 REPEATS = 10
 BLANK = np.full((100, 28, 28, 1), 0.25, "float32")
 
@@ -197,7 +203,7 @@ def grows(averages):
 
 
 @given(st.integers(0, 1000), st.sampled_from(["gaussian", "bernoulli"]), floats(0.25, 1))
-@FEW
+@settings(max_examples=4)
 def test_log_likelihood_is_above_the_elbo_and_grows_with_samples(images, weights, likelihood, sigma):
     keras.utils.set_random_seed(weights)
     vae = small_vae(likelihood=likelihood, sigma=sigma)
@@ -206,7 +212,7 @@ def test_log_likelihood_is_above_the_elbo_and_grows_with_samples(images, weights
 
 
 @given(floats(1, 1.5), floats(-1, 0.5), st.integers(1, 2))
-@FEW
+@settings(max_examples=4)
 def test_log_likelihood_grows_from_the_elbo_towards_the_true_value(mean, log_var, latent_dim):
     """A decoder that ignores z: there log p(x) is known, and the ELBO lies below it by KL, without noise."""
     encoder, decoder = constant_encoder(mean, log_var, latent_dim), constant_decoder(-1.5, latent_dim)
