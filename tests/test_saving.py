@@ -27,6 +27,11 @@ def in_precision(policy, build):
         keras.config.set_dtype_policy("float32")
 
 
+def of_another_precision_than_its_networks():
+    networks = small_encoder(), small_decoder()
+    return in_precision("mixed_float16", lambda: VAE(*networks, seed=1))
+
+
 def with_frozen_encoder():
     vae = small_vae(seed=1)
     vae.encoder.trainable = False
@@ -64,7 +69,7 @@ BUILD = {
     "vae-gaussian-conv": lambda: compiled(in_precision("mixed_bfloat16", lambda: small_vae(network="conv"))),
     "vae-bernoulli-conv": lambda: compiled(small_vae(network="conv", likelihood="bernoulli")),  # seed: drawn
     "vae-of-another-precision": lambda: compiled(
-        VAE(small_encoder(), small_decoder(), seed=1, dtype="mixed_float16"),
+        of_another_precision_than_its_networks(),
         keras.optimizers.LossScaleOptimizer(on_a_schedule(), initial_scale=64),
     ),
     "vae-frozen-encoder": lambda: compiled(with_frozen_encoder()),
