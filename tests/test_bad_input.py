@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from small import small_autoencoder, small_decoder, small_encoder, small_vae
 
+import vae_keras
 from vae_keras import (
     VAE,
     Autoencoder,
@@ -17,16 +18,48 @@ from vae_keras import (
     claim,
     effective_beta,
     elbo,
+    explore,
     kl_divergence,
     linear_path,
     load_data,
+    load_model,
     log_likelihood,
     make_autoencoder,
     make_vae,
+    plot_aggregate_posteriors,
+    plot_clouds,
+    plot_code_box,
+    plot_codes,
+    plot_compression,
+    plot_compression_rows,
     plot_density,
+    plot_digit_rows,
+    plot_distances_along_paths,
+    plot_draws,
+    plot_empirical_cdfs,
+    plot_error_against_size,
     plot_gaussians,
+    plot_gradient_estimates,
+    plot_history,
+    plot_kl_per_dimension,
+    plot_latent_planes,
+    plot_loss_histogram,
     plot_manifold,
+    plot_memorizing,
+    plot_moves,
+    plot_nearest_distances,
+    plot_norms_along_paths,
+    plot_point_and_distribution,
+    plot_posteriors,
+    plot_power_laws,
+    plot_rate_distortion,
+    plot_reparameterization,
     plot_schema,
+    plot_sigma_effect,
+    plot_sigma_histograms,
+    plot_stretch,
+    plot_unit_variances,
+    plot_widths,
     reconstruction_loss,
     spherical_path,
     train,
@@ -44,14 +77,32 @@ def whole(name, least=1):
 
 
 @pytest.fixture(scope="module")
-def given(images, labels):
+def given(images, labels, tmp_path_factory):
     """What the calls below are made with."""
     models = {"vae": small_vae(), "ae": small_autoencoder()}
     for model in models.values():
         model.compile("sgd", jit_compile=False, run_eagerly=True)
     with_nan = images.copy()
     with_nan[3, 5] = NAN
-    return types.SimpleNamespace(x=images, y=labels, with_nan=with_nan, weights=np.ones(len(images)), **models)
+    folder = tmp_path_factory.mktemp("given")
+    models["vae"].save(folder / "vae.keras")
+    small_vae(3).save_weights(folder / "other.weights.h5")
+    (folder / "folder.keras").mkdir()
+    (folder / "cut.keras").write_bytes((folder / "vae.keras").read_bytes()[:-9])
+    mean, log_var = models["vae"].encode(images)
+    return types.SimpleNamespace(
+        x=images, y=labels, bytes=(images * 255).astype("uint8"), with_nan=with_nan, weights=np.ones(len(images)),
+        mean=mean, log_var=log_var, pair=(np.zeros((4, 2)), np.zeros((4, 2))), folder=folder, **models
+    )  # fmt: skip
+
+
+def all_of(given):
+    """What no mistake may change: the models, with their optimizers, and the files."""
+    state = {str(file): file.read_bytes() for file in given.folder.rglob("*") if file.is_file()}
+    for name, model in (("vae", given.vae), ("ae", given.ae)):
+        for i, variable in enumerate([*model.weights, *model.optimizer.variables]):
+            state[f"{name} {i}"] = variable.numpy().tobytes()
+    return state
 
 
 def spoiled(make):
@@ -70,6 +121,31 @@ def tangle():
     z = keras.Input((2,))
     pixels = keras.layers.Dense(784)(z) + keras.layers.Dense(784)(z)
     return keras.Model(z, keras.layers.Reshape((28, 28, 1))(pixels), name="tangle")
+
+
+def all_frozen(model):
+    model.trainable = False
+    model.compile("sgd", jit_compile=False, run_eagerly=True)
+    return model
+
+
+def untouched():
+    """A VAE that training on good images leaves as it is."""
+    vae = small_vae()
+    vae.compile(keras.optimizers.SGD(0.0), jit_compile=False, run_eagerly=True)
+    return vae
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return -(-len(self.x) // 64)
+
+    def __getitem__(self, i):
+        return (self.x[64 * i : 64 * (i + 1)],)
 
 
 def batches(x, *more):
@@ -101,14 +177,27 @@ TAKE_IMAGES = {
     "vae.encode": lambda g, x: g.vae.encode(x),
     "vae.reconstruct": lambda g, x: g.vae.reconstruct(x),
     "vae.train_on_batch": lambda g, x: g.vae.train_on_batch(x),
+    "vae.test_on_batch": lambda g, x: g.vae.test_on_batch(x),
+    "vae.predict_on_batch": lambda g, x: g.vae.predict_on_batch(x),
     "ae.fit": lambda g, x: g.ae.fit(x, verbose=0),
     "ae.evaluate": lambda g, x: g.ae.evaluate(x, verbose=0),
+    "ae.predict": lambda g, x: g.ae.predict(x, verbose=0),
     "ae.encode": lambda g, x: g.ae.encode(x),
+    "ae.reconstruct": lambda g, x: g.ae.reconstruct(x),
+    "ae.train_on_batch": lambda g, x: g.ae.train_on_batch(x),
+    "ae.test_on_batch": lambda g, x: g.ae.test_on_batch(x),
+    "ae.predict_on_batch": lambda g, x: g.ae.predict_on_batch(x),
     "train": lambda g, x: train(g.vae, x, verbose=False),
     "train, held-out": lambda g, x: g.vae.fit(g.x, validation_data=(x, g.y), verbose=0),
     "elbo": lambda g, x: elbo(g.vae, x),
     "log_likelihood": lambda g, x: log_likelihood(g.vae, x, samples=2),
     "active_units": lambda g, x: active_units(g.vae, x),
+    "explore": lambda g, x: explore(g.vae, x, g.y),
+    "plot_clouds": lambda g, x: plot_clouds(g.vae, x),
+    "plot_compression": lambda g, x: plot_compression(g.ae, g.vae, x),
+    "plot_kl_per_dimension": lambda g, x: plot_kl_per_dimension({"VAE": g.vae}, x),
+    "plot_point_and_distribution": lambda g, x: plot_point_and_distribution(g.ae, g.vae, x, g.x[0]),
+    "plot_widths": lambda g, x: plot_widths(g.vae, x),
 }
 
 
@@ -116,11 +205,10 @@ TAKE_IMAGES = {
 @pytest.mark.parametrize("function", TAKE_IMAGES)
 def test_what_is_not_images_is_refused(given, function, what):
     build, error, message = BAD_IMAGES[what]
-    before = given.vae.get_weights() + given.ae.get_weights()
+    before = all_of(given)
     with pytest.raises(error, match=message):
         TAKE_IMAGES[function](given, build(given))
-    for weight, old in zip(given.vae.get_weights() + given.ae.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(weight, old)  # nothing was trained on it
+    assert all_of(given) == before
 
 
 CALLS = [
@@ -214,7 +302,8 @@ CALLS = [
     ("KL of different shapes", lambda g: kl_divergence(np.zeros((4, 2)), np.zeros((4, 3))), ValueError,
      r"mean and log_var .*mean.shape=\(4, 2\), log_var.shape=\(4, 3\)"),
     ("KL of a batch and one", lambda g: kl_divergence(np.zeros((4, 2)), np.zeros(2)), ValueError, "same shape"),
-    ("a seed of text for Sampling", lambda g: Sampling(seed="a"), ValueError, "seed=a"),
+    *[(f"Sampling, seed={v!r}", lambda g, v=v: Sampling(seed=v), ValueError, whole("seed", 0))
+      for v in ("a", -1, 1.5, True)],
     ("squared error of different shapes", lambda g: reconstruction_loss(g.x, g.x[..., 0]), ValueError,
      r"x and x_hat .*x_hat.shape=\(130, 28, 28\)"),
     ("cross-entropy of different shapes", lambda g: bernoulli_loss(g.x, g.x[:1]), ValueError, "x and logits .*shape"),
@@ -263,25 +352,217 @@ CALLS = [
     ("a claim that is text", lambda g: claim("s", "False"), TypeError, "Received: holds='False'"),
     ("a claim that is None", lambda g: claim("s", None), TypeError, "Received: holds=None"),
     ("an unknown data set", lambda g: load_data("mnits"), ValueError, "'mnist'.* Received: name='mnits'"),
+    # values in a dataset, seen batch by batch
+    *[(f"a dataset {what}, {name}", lambda g, build=build, call=call: call(g, batches(build(g))), ValueError,
+       r"x must lie in \[0, 1\]\. Received: a batch with values from .*NaN$")
+      for what, build in (("of unscaled images", lambda g: g.x * 255), ("with NaN", lambda g: g.with_nan))
+      for name, call in (("VAE.fit", lambda g, x: g.vae.fit(x, verbose=0)),
+                         ("AE.fit", lambda g, x: g.ae.fit(x, verbose=0)),
+                         ("evaluate", lambda g, x: g.vae.evaluate(x, verbose=0)),
+                         ("predict", lambda g, x: g.ae.predict(x, verbose=0)))],
+    ("a held-out dataset with NaN", lambda g: untouched().fit(g.x, validation_data=batches(g.with_nan), verbose=0),
+     ValueError, r"validation_data must lie in \[0, 1\]"),
+    ("an empty dataset", lambda g: g.ae.fit(batches(g.x[:0])),
+     ValueError, "at least one batch. Received: an empty dat"),
+    ("a PyDataset of bytes", lambda g: g.vae.fit(Batches(g.bytes)), TypeError, r"x\[0\] must .* dtype=uint8"),
+    ("a PyDataset of labels", lambda g: g.ae.predict(Batches(g.y)), TypeError, r"x\[0\] must .* dtype=int64"),
+    ("an empty PyDataset", lambda g: g.ae.evaluate(Batches(g.x[:0])), ValueError, "of length 0"),
+    # numbers of Keras' own methods
+    *[(f"fit, epochs={n!r}", lambda g, n=n: g.ae.fit(g.x, epochs=n), ValueError, whole("epochs"))
+      for n in (0, 1.5, "3", None)],
+    *[(f"{name}, batch_size={n!r}", lambda g, call=call, n=n: call(g, n), ValueError, whole("batch_size"))
+      for n in (0, -1, 1.5, "3")
+      for name, call in (("fit", lambda g, n: g.ae.fit(g.x, batch_size=n)),
+                         ("evaluate", lambda g, n: g.vae.evaluate(g.x, batch_size=n)),
+                         ("predict", lambda g, n: g.vae.predict(g.x, batch_size=n)))],
+    ("a frozen VAE", lambda g: all_frozen(small_vae()).fit(g.x), ValueError, "nothing to train: set trainable = True"),
+    ("a frozen AE", lambda g: all_frozen(small_autoencoder()).train_on_batch(g.x), ValueError, "nothing to train"),
+    ("test_on_batch, weights", lambda g: g.vae.test_on_batch(g.x, g.y, g.weights), ValueError, "every image counts"),
+    ("train_on_batch, weights", lambda g: g.ae.train_on_batch(g.x, g.y, g.weights), ValueError, "every image counts"),
+    # networks and models
+    ("a decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(activation="sigmoid")), ValueError,
+     "must give logits.* Received: .*'dense.*', has activation='sigmoid'"),
+    ("a conv decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(2, "conv", "sigmoid")), ValueError,
+     "leave out the last activation"),
+    ("a sigmoid as a layer", lambda g: VAE(small_encoder(), keras.Sequential(
+        [small_decoder(), keras.layers.Activation("sigmoid")])), ValueError, "leave out the last activation"),
+    ("a decoder that is None", lambda g: VAE(small_encoder(), None),
+     ValueError, "decoder must be .* Received: NoneType"),
+    ("a name that is a number", lambda g: make_autoencoder(name=3), ValueError, "name may hold.*name=3"),
+    ("a likelihood in a list", lambda g: make_vae(likelihood=["gaussian"]), ValueError, "likelihood must be one of"),
+    ("an unknown precision", lambda g: make_vae(dtype="float17"), ValueError, "Cannot convert 'float17'"),
+    # coding, decoding
+    *[(f"{name}.decode({z!r})", lambda g, name=name, z=z: getattr(g, name).decode(z), TypeError,
+       f"z must hold numbers.* Received: a {kind}")
+      for name in ("vae", "ae") for z, kind in (("a", "str"), ([[1, 2], [3]], "list"))],
+    ("decode, a pair", lambda g: g.vae.decode(g.vae.encode(g.x)), ValueError, r"z must .*shape=\(2, 130, 2\)"),
+    *[(f"check_codes of {name}", lambda g, name=name: getattr(g, name).check_codes(None), ValueError, r"shape=\(\)")
+      for name in ("vae", "ae")],
+    ("a path in a list", lambda g: g.ae.interpolate(g.x[0], g.x[1], path=["linear"]),
+     ValueError, "path must be one of"),
+    ("interpolate, None", lambda g: g.vae.interpolate(None, g.x[1]), ValueError, r"x_a must be .*shape=\(\)"),
+    ("interpolate, NaN", lambda g: g.vae.interpolate(g.with_nan[3], g.x[1]), ValueError, "must not hold NaN"),
+    ("ae.sample before fit", lambda g: g.ae.sample(3), RuntimeError, "call fit first"),
+    ("sample, a seed of text", lambda g: g.vae.sample(3, seed="a"), ValueError, "seed=a"),
+    *[(f"images_from of {name}", lambda g, name=name: getattr(g, name).images_from(np.zeros((4, 3), "float32")),
+       ValueError,
+       r"expected shape=\(None, 2\), found shape=\(4, 3\)") for name in ("vae", "ae")],
+    # the terms of the losses
+    ("reconstruction of other codes", lambda g: g.vae.reconstruction(g.x, np.zeros((3, 2), "float32")), ValueError,
+     r"x and logits must|x and x_hat must .*\(3, 28, 28, 1\)"),
+    ("compute_loss of another batch", lambda g: g.ae.compute_loss(g.x, y_pred=g.x[:3]), ValueError, "the same shape"),
+    ("compute_loss, weights", lambda g: g.ae.compute_loss(g.x, y_pred=g.x, sample_weight=g.weights), ValueError,
+     "every image counts"),
+    *[(f"{loss.__name__} of {value!r}", lambda g, loss=loss, value=value: loss(g.x, value), TypeError,
+       f"must be a tensor of numbers. Received: a {kind}")
+      for loss in (kl_divergence, reconstruction_loss, bernoulli_loss)
+      for value, kind in ((None, "NoneType"), ("a", "str"), ([[1], [1, 2]], "list"))],
+    ("KL of numbers", lambda g: kl_divergence(1.0, 0.0), ValueError, "single numbers"),
+    # measures, claims, data
+    ("images and labels at once", lambda g: elbo(g.vae, (g.x, g.y)),
+     TypeError, "one array of images. Received: a tuple"),
+    ("labels for epochs", lambda g: train(g.vae, g.x, g.y), ValueError, "epochs must be a whole number"),
+    ("effective_beta, a list", lambda g: effective_beta(["squared"]), ValueError, "reconstruction must be one of"),
+    ("a data set in a list", lambda g: load_data(["mnist"]), ValueError, r"Received: name=\['mnist'\]"),
+    ("a data set's number", lambda g: load_data(3), ValueError, "Received: name=3"),
+    ("explore an autoencoder", lambda g: explore(g.ae, g.x, g.y), TypeError, "explore needs a VAE"),
+    ("explore 3 dimensions", lambda g: explore(small_vae(3), g.x, g.y), ValueError, "latent_dim=3"),
+    *[(f"explore, labels {what}", lambda g, build=build: explore(g.vae, g.x, build(g.y)), ValueError,
+       "y must hold one class for each image, 130 digits from 0 to 9. Received")
+      for what, build in (("of five", lambda y: y[:5]), ("of text", lambda y: y.astype(str)),
+                          ("of 12", lambda y: y + 12), ("between", lambda y: y + 0.5), ("None", lambda y: None))],
+    # files
+    ("a folder that is not there", lambda g: g.vae.save(g.folder / "no" / "vae.keras"), FileNotFoundError,
+     "folder to save in does not exist: make it first"),
+    ("a folder for a file", lambda g: g.vae.save(g.folder / "folder.keras"), IsADirectoryError, "Is a directory"),
+    ("no ending", lambda g: g.ae.save(g.folder / "vae"), ValueError, "Please add either a `.keras` extension"),
+    ("weights without their ending", lambda g: g.ae.save_weights(g.folder / "vae.keras"), ValueError, "must end in"),
+    ("weights, no folder", lambda g: g.vae.save_weights(g.folder / "no" / "a.weights.h5"), FileNotFoundError,
+     "make it first"),
+    ("weights that are not there", lambda g: g.ae.load_weights(g.folder / "a.weights.h5"), FileNotFoundError,
+     "No such file"),
+    ("weights of other networks", lambda g: g.vae.load_weights(g.folder / "other.weights.h5"), ValueError,
+     "holds no weights for this model"),
+    ("weights of another model", lambda g: g.ae.load_weights(g.folder / "other.weights.h5"), ValueError,
+     "holds no weights for this model"),
+    ("a model cut short", lambda g: load_model(g.folder / "cut.keras"), ValueError, "was cut short"),
+    ("a model that is not there", lambda g: load_model(g.folder / "ae.keras"), FileNotFoundError, "no model to load"),
+    # plots
+    *[(f"{plot.__name__} of nothing", lambda g, plot=plot, more=more: plot({}, *more), TypeError,
+       "must be a dictionary, name → what is drawn, and not empty. Received: an empty one")
+      for plot, *more in ((plot_latent_planes, []), (plot_sigma_histograms,), (plot_aggregate_posteriors, {}),
+                          (plot_memorizing,), (plot_moves, []), (plot_error_against_size, {}, {}),
+                          (plot_compression_rows,),
+                          (plot_nearest_distances,), (plot_gradient_estimates, (0, 1)), (plot_digit_rows,),
+                          (plot_norms_along_paths, {}), (plot_distances_along_paths, {}), (plot_kl_per_dimension, []))],
+    ("plot_power_laws of nothing", lambda g: plot_power_laws([1, 2], {}), TypeError, "curves must be a dictionary"),
+    ("plot_power_laws, lengths", lambda g: plot_power_laws([1, 2], {"a": [1]}),
+     ValueError, r"curves\['a'\] must be as many"),
+    ("plot_digit_rows of one image", lambda g: plot_digit_rows({"x": g.x[0]}), ValueError,
+     r"rows\['x'\] must have shape \(n, 28, 28, 1\).*\(28, 28, 1\)"),
+    ("plot_digit_rows of bytes", lambda g: plot_digit_rows({"x": g.bytes}), TypeError, "must hold floats.*uint8"),
+    ("plot_digit_rows of an array", lambda g: plot_digit_rows(g.x), TypeError, "Received: a ndarray"),
+    *[(f"{plot.__name__} of other labels", lambda g, plot=plot: plot(g.mean, g.y[:5]), ValueError,
+       "labels must hold one class for each image, 130 digits from 0 to 9") for plot in (plot_codes,)],
+    ("plot_posteriors, labels", lambda g: plot_posteriors(g.mean, g.log_var, g.y + 10), ValueError, "labels must hold"),
+    ("plot_codes of 3 dimensions", lambda g: plot_codes(np.zeros((130, 3)), g.y), ValueError, r"\(n, 2\).*\(130, 3\)"),
+    ("plot_codes of a pair", lambda g: plot_codes((g.mean, g.log_var), g.y), ValueError, r"shape=\(2, 130, 2\)"),
+    ("plot_code_box, n=0", lambda g: plot_code_box(g.ae, g.mean, g.y, n=0), ValueError, whole("n")),
+    ("plot_manifold, n=0", lambda g: plot_manifold(g.vae, n=0), ValueError, whole("n")),
+    ("plot_stretch, labels", lambda g: plot_stretch(np.zeros((6, 6)), np.zeros((6, 6), int), g.mean, g.y[:3]),
+     ValueError,
+     "labels must hold"),
+    *[(f"{plot.__name__} of an autoencoder", lambda g, plot=plot: plot(g.ae, g.x), TypeError,
+       "vae must be a VAE. Received: a Autoencoder") for plot in (plot_clouds, plot_widths, plot_reparameterization)],
+    *[(f"{plot.__name__}, swapped", lambda g, plot=plot, more=more: plot(g.vae, g.ae, g.x, *[g.x[0]][:more]),
+       TypeError, "autoencoder must be an Autoencoder. Received: a VAE")
+      for plot, more in ((plot_compression, 0), (plot_point_and_distribution, 1))],
+    ("plot_schema of images", lambda g: plot_schema(g.x, g.x[0]),
+     TypeError, "an Autoencoder or a VAE. Received: a ndarray"),
+    ("plot_sigma_effect of two", lambda g: plot_sigma_effect(g.x[0], g.x[:2]), ValueError, "x_hat must be one image"),
+    ("plot_loss_histogram of NaN", lambda g: plot_loss_histogram([NAN, 1.0], {}), ValueError, "losses must be finite"),
+    ("plot_rate_distortion, lengths", lambda g: plot_rate_distortion([1.0], [1.0, 2.0], [3.0], 4), ValueError,
+     "kls must be as many as betas. Received: 2 and 1"),
+    ("plot_unit_variances, lengths", lambda g: plot_unit_variances([1.0], [[1.0]], []),
+     ValueError, "counts must be as many"),
+    *[(f"{plot.__name__} of one column", lambda g, plot=plot, more=more: plot(np.zeros((9, 1)), [(0, 1), (0, 2)], more),
+       ValueError, r"draws must have shape \(n, 2\), a column for each pair")
+      for plot, more in ((plot_draws, {}), (plot_empirical_cdfs, 0.1))],
+    ("plot_history of a dictionary", lambda g: plot_history({}), ValueError, "what fit returned.* Received: a dict"),
+    ("plot_history, no such term", lambda g: plot_history(types.SimpleNamespace(history={"loss": [1]}), ("kl",)),
+     ValueError,
+     "Received: a History of loss"),
+]  # fmt: skip
+
+
+# Where Keras itself says what is wrong, in more lines than one
+KERAS_SAYS = [
+    ("Sampling of one tensor", lambda g: Sampling()(g.pair[0]), TypeError, r"a pair \(mean, log_var\). Received"),
+    ("Sampling of three", lambda g: Sampling()((*g.pair, g.pair[0])), TypeError, r"a pair \(mean, log_var\). Received"),
+    ("Sampling of two shapes", lambda g: Sampling()((g.pair[0], g.pair[1][:, :1])), ValueError,
+     r"mean and log_var must have the same shape.*log_var.shape=\(4, 1\)"),
+    *[(f"Sampling, noise_seed={v!r}", lambda g, v=v: Sampling()(g.pair, noise_seed=v),
+       ValueError, "must be two integers")
+      for v in (3, (1,), (0.5, 1.0), "ab")],
+    ("loss_terms, noise_seed", lambda g: g.vae.loss_terms(g.x, noise_seed=3), ValueError, "noise_seed must be two int"),
+    *[(f"call {name} on flat images", lambda g, name=name: getattr(g, name)(g.x.reshape(-1, 784)), ValueError,
+       r"expected shape=\(None, 28, 28, 1\), found shape=\(130, 784\)") for name in ("vae", "ae")],
+    ("labels of another length", lambda g: g.vae.fit(g.x, g.y[:5], verbose=0), ValueError, "'y' sizes: 5"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [row[1:] for row in CALLS], ids=[row[0] for row in CALLS])
 def test_a_mistake_is_named(given, call, error, message):
+    before = all_of(given)
     with pytest.raises(error, match=message) as caught:
         call(given)
     assert type(caught.value) is error  # and not what TensorFlow makes of it
     assert str(caught.value).count("\n") == 0
+    assert all_of(given) == before
 
 
-def test_an_untrained_autoencoder_says_what_to_do_before_it_samples():
-    with pytest.raises(RuntimeError, match="call fit first"):
-        small_autoencoder().sample(3)
+@pytest.mark.parametrize(
+    ("call", "error", "message"), [row[1:] for row in KERAS_SAYS], ids=[row[0] for row in KERAS_SAYS]
+)
+def test_a_mistake_that_keras_finds_is_named(given, call, error, message):
+    before = all_of(given)
+    with pytest.raises(error, match=message) as caught:
+        call(given)
+    assert type(caught.value) is error
+    assert all_of(given) == before
 
 
-def test_sampling_of_different_shapes_is_named():
-    with pytest.raises(ValueError, match=r"mean and log_var must have the same shape.*log_var.shape=\(4, 1\)"):
-        Sampling()((np.zeros((4, 2)), np.zeros((4, 1))))  # Keras adds lines of its own to the message
+NOTHING_TO_MISUSE = {
+    "call": "what a model or a layer is called through; its rows say `call`",
+    "from_config": "Keras calls it, with what get_config gave it",
+    "get_config": "takes nothing",
+    "load_own_variables": "Keras calls it, from load_model and load_weights",
+    "save_own_variables": "Keras calls it, from save and save_weights",
+    "TerminateOnNaN": "takes nothing",
+    "plot_kl_landscape": "takes only where to draw, and a title",
+    "plot_reparameterization_graph": "takes only where to draw",
+    "test_step": "Keras calls it, from evaluate and test_on_batch",
+    "train_step": "Keras calls it, from fit and train_on_batch",
+}
+
+
+def names_in(function):
+    """What a row's function mentions, in its code or in what it was made with."""
+    made_with = [value for value in function.__defaults__ or () if callable(value) or isinstance(value, str)]
+    inner = [name for value in made_with if hasattr(value, "__code__") for name in value.__code__.co_names]
+    return {*function.__code__.co_names, *inner, *(getattr(value, "__name__", value) for value in made_with)}
+
+
+def test_every_public_name_has_a_row():
+    mentioned = [names_in(row[1]) for row in CALLS + KERAS_SAYS] + [names_in(call) for call in TAKE_IMAGES.values()]
+    functions = {name for name in vae_keras.__all__ if name not in ("Autoencoder", "VAE", "Sampling")}
+    missing = functions - set.union(*mentioned) - set(NOTHING_TO_MISUSE)
+    for model, kind in (("vae", VAE), ("ae", Autoencoder)):
+        classes = [base for base in kind.__mro__ if base.__module__.startswith("vae_keras")]
+        public = {name for base in classes for name, value in vars(base).items() if callable(value) and name[0] != "_"}
+        rows = set.union(*(names for names in mentioned if model in names))
+        missing |= {f"{kind.__name__}.{name}" for name in public - rows - set(NOTHING_TO_MISUSE)}
+    assert not missing
 
 
 def test_a_mistake_is_named_in_graph_mode_too(images, labels):

@@ -152,8 +152,8 @@ PLANTS = {
     ),
     "9 noise in float32 alone": Plant(
         "layers.py",
-        "return ops.cast(mean + safe_exp(0.5 * log_var) * epsilon, self.compute_dtype)",
-        "return mean + safe_exp(0.5 * log_var) * epsilon",
+        "return ops.cast(z, self.compute_dtype)",
+        "return z",
         [
             "test_layers.py::test_draws_have_the_compute_dtype",
             "test_models.py::test_mixed_precision_keeps_its_losses_in_float32",
@@ -188,6 +188,21 @@ PLANTS = {
         "tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([np.int64(seed), counter]))",
         "tf.random.shuffle(tf.range(count))",
         ["test_training.py::test_the_order_derives_from_seed_and_step"],
+    ),
+    "12 a mean of each replica's own": Plant(
+        "models.py",
+        "if replica is None or replica.num_replicas_in_sync == 1:",
+        "if True:",
+        ["test_replicas.py::test_two_replicas_take_the_steps_of_one[equal parts-noiseless_vae]"],
+    ),
+    "12 the same noise on every replica": Plant(
+        "models.py",
+        " + replica * 2**32",
+        "",
+        [
+            "test_replicas.py::test_each_replica_draws_noise_of_its_own[training]",
+            "test_replicas.py::test_each_replica_draws_noise_of_its_own[evaluating]",
+        ],
     ),
 }
 HEALTHY = "healthy"
@@ -271,7 +286,7 @@ def outcomes_of(answer, name):
 
 
 def test_all_mistakes_of_the_list_are_planted():
-    assert {int(mistake.split()[0]) for mistake in PLANTS} == set(range(1, 12))
+    assert {int(mistake.split()[0]) for mistake in PLANTS} == set(range(1, 13))
 
 
 def test_the_healthy_copy_passes_the_named_tests(answers):

@@ -66,12 +66,13 @@ def test_more_steps_than_one_execution_holds(no_xla):
 
 
 def test_the_order_derives_from_seed_and_step(no_xla):
-    first, second = recorded_epochs(100, epochs=2, batch_size=50, seed=1)[0]
-    for step, order in ((0, first), (2, second)):  # training that resumes at this step
-        counter = tf.Variable(step)
-        resumed = training._shuffled_batches(numbered(100), 50, 1, counter)
-        np.testing.assert_array_equal(np.concatenate([np.rint(x[:, 0, 0, 0] * 100) for x in resumed]), order)
-    assert not np.array_equal(recorded_epochs(100, epochs=1, batch_size=50, seed=2)[0][0], first)
+    for batch_size in (50, 100):  # 2 steps to an epoch, and 1
+        first, second = recorded_epochs(100, epochs=2, batch_size=batch_size, seed=1)[0]
+        assert not np.array_equal(first, second)
+        for step, order in ((0, first), (100 // batch_size, second)):  # training that resumes at this step
+            resumed = training._shuffled_batches(numbered(100), batch_size, 1, tf.Variable(step))
+            np.testing.assert_array_equal(np.concatenate([np.rint(x[:, 0, 0, 0] * 100) for x in resumed]), order)
+    assert not np.array_equal(recorded_epochs(100, epochs=1, batch_size=100, seed=2)[0][0], first)
 
 
 def run(images, model_seed=1, **options):

@@ -31,8 +31,8 @@ class TerminateOnNaN(keras.callbacks.Callback):
         first.sort(key=lambda name: name == "loss")  # the sum of the others comes last
         raise FloatingPointError(
             f"{self.model.name}: {' and '.join(first)} stopped being finite by step "
-            f"{int(self.model.optimizer.iterations)}. Try a lower learning_rate, or look at what the networks give for "
-            f"these images. Received: {', '.join(f'{name}={value:.4g}' for name, value in terms.items())}"
+            f"{self.model.optimizer.iterations.numpy()}. Try a lower learning_rate, or look at what the networks give "
+            f"for these images. Received: {', '.join(f'{name}={value:.4g}' for name, value in terms.items())}"
         )
 
 
@@ -80,7 +80,7 @@ class Backup(keras.callbacks.Callback):
                 model.load_weights(self.state)
         except (OSError, ValueError, KeyError, UserWarning) as error:
             raise ValueError(self._refusal("a backup that cannot be read")) from error
-        epochs_done = int(model.optimizer.iterations) // self.steps
+        epochs_done = int(model.optimizer.iterations.numpy()) // self.steps
         self.logs = self.logs[:epochs_done]  # killed between the two files, the record is one epoch ahead
         return epochs_done, self.seeds
 

@@ -78,7 +78,11 @@ def check_images(x, name="x"):
         TypeError: not an array of floats.
         ValueError: another shape, no image at all, NaN, or values outside [0, 1].
     """
-    images, x = x, np.asarray(x)
+    images = x
+    try:
+        x = np.asarray(images)
+    except ValueError:  # a pair of images and labels, or images of different size
+        raise TypeError(f"{name} must be one array of images. Received: a {type(images).__name__}") from None
     if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
         hint = "; divide by 255 first" if x.dtype == np.uint8 else ""
         received = f"dtype={x.dtype}" if x.dtype != object else f"a {type(images).__name__}"

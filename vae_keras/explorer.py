@@ -8,6 +8,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from vae_keras.checks import digit_labels
 from vae_keras.data import check_images
 from vae_keras.models import VAE
 from vae_keras.plots.digits import mosaic
@@ -51,15 +52,14 @@ def explore(vae, x, y):
 
     Raises:
         TypeError: not a `VAE`: without a prior nothing says which part of the plane to show.
-        ValueError: the latent space is not 2-d, or x and y differ in length.
+        ValueError: the latent space is not 2-d, or y is not one digit for each image.
     """
     if not isinstance(vae, VAE):
         raise TypeError(f"explore needs a VAE. Received: {type(vae).__name__}")
     if vae.latent_dim != 2:
         raise ValueError(f"explore needs a 2-d latent space. Received: latent_dim={vae.latent_dim}")
-    x, y = check_images(x), np.asarray(y)
-    if y.shape != (len(x),):
-        raise ValueError(f"explore needs one class for each image. Received: x.shape={x.shape}, y.shape={y.shape}")
+    x = check_images(x)
+    y = digit_labels(y, len(x), "y")
     codes, _ = vae.encode(x)
     data = {
         "grid": GRID,

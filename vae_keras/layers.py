@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from vae_keras.checks import whole_number
 from vae_keras.losses import as_float32, safe_exp
 
 
@@ -26,17 +27,25 @@ class Sampling(keras.layers.Layer):
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = seed if seed is None else whole_number(seed, "seed", least=0)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, inputs, noise_seed=None):
         """Draw z. `noise_seed`, two integers, makes the draw a function of them alone; else each call draws anew."""
+        if not isinstance(inputs, (tuple, list)) or len(inputs) != 2:
+            raise TypeError(f"Sampling is called on a pair (mean, log_var). Received: a {type(inputs).__name__}")
         mean, log_var = as_float32(mean=inputs[0], log_var=inputs[1])  # in float16, sigma overflows at log_var 22
         if noise_seed is None:
             epsilon = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator)
         else:
+            noise_seed = tf.convert_to_tensor(noise_seed)
+            if noise_seed.shape != (2,) or not noise_seed.dtype.is_integer:
+                raise ValueError(f"noise_seed must be two integers. Received: {noise_seed}")
             epsilon = tf.random.stateless_normal(ops.shape(mean), noise_seed, alg="philox")
-        return ops.cast(mean + safe_exp(0.5 * log_var) * epsilon, self.compute_dtype)
+        z = mean + safe_exp(0.5 * log_var) * epsilon
+        if self.compute_dtype == "float16":  # it ends at 65,504, which a decoder's sums over z must not pass
+            z = ops.clip(z, -1000.0, 1000.0)
+        return ops.cast(z, self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -1,5 +1,6 @@
 """The terms of the objective, in nats per image: sums over pixels and latents, one value per image."""
 
+import tensorflow as tf
 from keras import ops
 
 from vae_keras.checks import above_zero
@@ -15,7 +16,7 @@ def kl_divergence(mean, log_var):
         log_var: `(batch, latent)`, log σ². Above 10 it counts linearly, so that nothing overflows (`safe_exp`).
 
     Returns:
-        `(batch,)` in nats, at least 0.
+        `(batch,)` in nats, at least 0 up to rounding.
 
     Raises:
         ValueError: mean and log_var differ in shape.
@@ -80,9 +81,18 @@ def _sum_over_pixels(values):
 
 def as_float32(**pair):
     """Two tensors of one shape as float32: sums over 784 pixels lose digits in half precision."""
-    tensors = [ops.cast(ops.convert_to_tensor(value), "float32") for value in pair.values()]
+    tensors = [_numbers(value, name) for name, value in pair.items()]
     shapes = [tuple(tensor.shape) for tensor in tensors]
     if shapes[0] != shapes[1]:
         received = ", ".join(f"{name}.shape={shape}" for name, shape in zip(pair, shapes, strict=True))
         raise ValueError(f"{' and '.join(pair)} must have the same shape. Received: {received}")
+    if not shapes[0]:
+        raise ValueError(f"{' and '.join(pair)} must have the shape (batch, ...). Received: single numbers")
     return tensors
+
+
+def _numbers(value, name):
+    try:
+        return ops.cast(ops.convert_to_tensor(value), "float32")
+    except (TypeError, ValueError, tf.errors.OpError):  # text, None, or rows of different length
+        raise TypeError(f"{name} must be a tensor of numbers. Received: a {type(value).__name__}") from None

@@ -99,7 +99,7 @@ def effective_beta(
         ("pixels", pixels, ("sum", "mean")),
         ("latents", latents, ("sum", "mean")),
     ):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}. Received: {name}={value!r}")
     above_zero(reconstruction_weight, "reconstruction_weight")
     not_negative(kl_weight, "kl_weight")

@@ -97,15 +97,14 @@ class LatentModel(keras.Model):
         return self.decode(PATHS[path](*ends, steps))
 
     @_named_errors()
-    def fit(self, x=None, *args, validation_data=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, *args, validation_data=None, **kwargs):
         """Train on images; as `keras.Model.fit`. Labels, where given, are ignored: an image is its own target."""
         self._check_compiled()
+        self._check_trainable()
+        whole_number(epochs, "epochs")
         _no_weights(kwargs.get("sample_weight"))
-        if isinstance(validation_data, (tuple, list)) and len(validation_data) > 0:
-            validation_data = (_checked(validation_data[0], "validation_data"), *validation_data[1:])
-        elif validation_data is not None:
-            validation_data = _checked(validation_data, "validation_data")
-        return super().fit(_checked(x), *args, validation_data=validation_data, **kwargs)
+        validation_data, x = check_validation(validation_data), _checked(x, batch_size=batch_size)
+        return super().fit(x, y, batch_size, epochs, *args, validation_data=validation_data, **kwargs)
 
     def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """One step on a batch of images; as `keras.Model.train_on_batch`."""
@@ -250,7 +249,7 @@ class Autoencoder(LatentModel):
         """Mean over the batch of ‖x − x'‖², a sum over pixels."""
         _no_weights(sample_weight)
         squared_distance = reconstruction_loss(x, y_pred, sigma=math.sqrt(0.5))  # 2σ² = 1
-        return ops.mean(squared_distance) + sum(self.losses)
+        return _mean_over_batch(squared_distance) + _share(sum(self.losses))
 
     def fit(self, x=None, *args, **kwargs):
         """As `LatentModel.fit`; afterwards the model knows the box of its training codes, for `sample`."""
@@ -365,11 +364,11 @@ class VAE(LatentModel):
 
     def train_step(self, data):
         x = _images_of(data)
-        noise_seed = ops.stack([self.seed, ops.cast(self.optimizer.iterations, "int32")])
+        noise_seed = self._noise_seed(self.optimizer.iterations)
         with tf.GradientTape() as tape:
             reconstruction, kl = self.loss_terms(x, noise_seed, training=True)
             loss = self.reconstruction_weight * reconstruction + self.beta * kl  # (batch,)
-            objective = ops.mean(loss) + sum(self.losses)  # the latter: regularizers of the networks
+            objective = _mean_over_batch(loss) + _share(sum(self.losses))  # the latter: the networks' regularizers
             scaled = self.optimizer.scale_loss(objective)  # matters in float16 alone
         gradients = tape.gradient(scaled, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
@@ -377,9 +376,16 @@ class VAE(LatentModel):
 
     def test_step(self, data):
         x = _images_of(data)
-        images_seen = ops.cast(self.loss_tracker.count, "int32")  # in this evaluation: its noise is its own
-        reconstruction, kl = self.loss_terms(x, ops.stack([self.seed, -1 - images_seen]))
+        images_seen = ops.cast(self.loss_tracker.count, "int64")  # in this evaluation: its noise is its own
+        reconstruction, kl = self.loss_terms(x, self._noise_seed(-1 - images_seen))
         return self._track(self.reconstruction_weight * reconstruction + self.beta * kl, reconstruction, kl)
+
+    def _noise_seed(self, counter):
+        """Two integers that decide a batch's noise: (seed, counter); each replica of a tf.distribute strategy counts
+        from a number of its own, the first from 0.
+        """
+        replica = ops.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, "int64")
+        return ops.stack([self.seed, ops.cast(counter, "int64") + replica * 2**32])
 
     def _track(self, loss, reconstruction, kl):
         """Count each image once, so that a short last batch weighs what it should."""
@@ -522,6 +528,22 @@ def _joined(pieces):
     return np.concatenate([ops.convert_to_numpy(ops.cast(piece, "float32")) for piece in pieces])
 
 
+def _mean_over_batch(per_image):
+    """Mean over the images of a batch; where a tf.distribute strategy splits the batch, this replica's share of it.
+
+    Keras sums the replicas' gradients. Their parts of a short batch may differ in size, or be empty.
+    """
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return ops.mean(per_image)
+    return ops.sum(per_image) / replica.all_reduce("sum", ops.cast(ops.shape(per_image)[0], per_image.dtype))
+
+
+def _share(value):
+    """One replica's share of a value that all replicas compute alike."""
+    return value / tf.distribute.get_strategy().num_replicas_in_sync
+
+
 def _images_of(data):
     x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     _no_weights(sample_weight)
@@ -550,6 +572,7 @@ def _checked(x, name="x", batch_size=None):
     if getattr(x, "is_checked", False):  # `train` made it, from images that it has checked
         return x
     spec = x.element_spec
+    _no_weights(spec[2] if isinstance(spec, tuple) and len(spec) > 2 else None)
     spec = spec[0] if isinstance(spec, tuple) else spec
     is_tensor = isinstance(spec, tf.TensorSpec) and spec.shape.rank == 4  # and not a dictionary, or unknown
     if not (is_tensor and spec.dtype.is_floating and spec.shape.is_compatible_with((None, *IMAGE_SHAPE))):
@@ -557,6 +580,14 @@ def _checked(x, name="x", batch_size=None):
     if x.cardinality() == 0:
         raise ValueError(f"{name} must hold at least one batch. Received: an empty dataset")
     return x.map(_in_range(name))
+
+
+def check_validation(data):
+    """Return held-out images as `fit` takes them, or say what is wrong with them before anything is trained."""
+    if isinstance(data, (tuple, list)) and len(data) > 0:
+        _no_weights(data[2] if len(data) > 2 else None)
+        return (_checked(data[0], "validation_data"), *data[1:])
+    return None if data is None else _checked(data, "validation_data")
 
 
 def _in_range(name):

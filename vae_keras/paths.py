@@ -19,7 +19,9 @@ def linear_path(z_a, z_b, steps=9):
         ValueError: codes of different shape or not finite, or steps below 2.
     """
     z_a, z_b, t = _checked(z_a, z_b, steps)
-    return np.where(t < 1, z_a + t * (z_b - z_a), z_b)
+    path = z_a + t * (z_b - z_a)
+    path[0], path[-1] = z_a, z_b  # exactly, not up to rounding
+    return path
 
 
 def spherical_path(z_a, z_b, steps=9):
@@ -42,7 +44,7 @@ def spherical_path(z_a, z_b, steps=9):
         return linear_path(z_a, z_b, steps)
     direction = (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)
     path = ((1 - t) * norm_a + t * norm_b) * direction
-    path[0], path[-1] = z_a, z_b  # exactly, not up to rounding
+    path[0], path[-1] = z_a, z_b
     return path
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
-from vae_keras.models import VAE, LatentModel
+from vae_keras.models import VAE, LatentModel, check_validation
 
 XLA_PAYS_FROM = 2000  # steps; below, compiling takes longer than it saves
 
@@ -57,18 +57,24 @@ def train(
     if not isinstance(model, LatentModel):
         raise TypeError(f"train needs an Autoencoder or a VAE, then images. Received: {type(model).__name__}")
     x = check_images(x)
+    check_validation(validation_data)
     epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
     above_zero(learning_rate, "learning_rate")
     order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     steps = math.ceil(len(x) / batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
-    model.compile(
-        optimizer=keras.optimizers.Adam(schedule),
-        jit_compile=_xla_works() if _is_dense(model) and steps * epochs >= XLA_PAYS_FROM else "auto",
-        steps_per_execution=min(32, steps),
-    )
-    model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
-    done, callbacks = 0, [TerminateOnNaN()]
+    strategy = model.distribute_strategy
+    alone = strategy.num_replicas_in_sync == 1  # several replicas can neither use XLA here nor take steps at once
+    with strategy.scope():  # else each replica would count the steps of all
+        model.compile(
+            optimizer=_adam(schedule, model.dtype_policy),
+            jit_compile=_xla_works() if alone and _is_dense(model) and steps * epochs >= XLA_PAYS_FROM else "auto",
+            steps_per_execution=min(32, steps) if alone else 1,
+        )
+        model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
+    step = tf.Variable(0, dtype="int64")  # at the epoch's begin: later, the optimizer may count before a batch is drawn
+    count = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: step.assign(model.optimizer.iterations.numpy()))
+    done, callbacks = 0, [TerminateOnNaN(), count]
     if backup_dir is not None:
         settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
         backup = Backup(backup_dir, {**settings, **_identity(model), "images": _digest(x)}, steps)
@@ -80,7 +86,7 @@ def train(
     if verbose:
         callbacks.append(ProgressLine(model.name, epochs, done))
     history = model.fit(
-        _shuffled_batches(x, batch_size, order_seed, model.optimizer.iterations),
+        _shuffled_batches(x, batch_size, order_seed, step),
         epochs=epochs,
         initial_epoch=done,
         validation_data=validation_data,
@@ -94,6 +100,12 @@ def train(
     return history
 
 
+def _adam(schedule, policy):
+    """Adam. In float16 it scales the loss, not by Keras' 2**15: sums over 784 pixels overflow, for 3 to 9 steps."""
+    adam = keras.optimizers.Adam(schedule)
+    return keras.optimizers.LossScaleOptimizer(adam, initial_scale=64) if policy.name == "mixed_float16" else adam
+
+
 def _shuffled_batches(x, batch_size, seed, step):
     """Batches of x in an order that derives from the seed and the step at which the epoch begins."""
     with tf.device("CPU"):
@@ -103,7 +115,7 @@ def _shuffled_batches(x, batch_size, seed, step):
         counter = tf.cast(step, tf.int64)
         return tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([np.int64(seed), counter]))
 
-    return (
+    batches = (
         tf.data.Dataset.range(1)
         .flat_map(lambda _: tf.data.Dataset.from_tensor_slices(order(_)))
         .batch(batch_size)
@@ -111,6 +123,8 @@ def _shuffled_batches(x, batch_size, seed, step):
         .apply(tf.data.experimental.assert_cardinality(math.ceil(count / batch_size)))
         .prefetch(64)
     )
+    batches.is_checked = True  # by `train`, which saves `fit` to look at every batch again
+    return batches
 
 
 def _identity(model):

@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import norm
 
+from vae_keras.plots.arguments import as_many_as, at_least_one, codes_2d, each, labels_of, numbers, takes
 from vae_keras.plots.latent import plot_codes
 from vae_keras.plots.style import (
     BLACK,
@@ -26,6 +27,7 @@ SMALLEST_VARIANCE = 1e-6  # drawn; below it a latent dimension is as dead as can
 
 
 @styled
+@takes(codes=each(codes_2d), labels=labels_of("codes"))
 def plot_latent_planes(codes, labels):
     """The latent planes of several models: on one common scale (above) and each on its own (below), row L26.
 
@@ -54,6 +56,7 @@ def plot_latent_planes(codes, labels):
 
 
 @styled
+@takes(sigmas=each())
 def plot_sigma_histograms(sigmas, title=None):
     """Histogram of the posteriors' standard deviations for each model, on a logarithmic axis (row L27).
 
@@ -83,6 +86,7 @@ def plot_sigma_histograms(sigmas, title=None):
 
 
 @styled
+@takes(posteriors=each(), distances=each(), draws=at_least_one)
 def plot_aggregate_posteriors(posteriors, distances, draws=200_000, seed=0):
     """The average of q(z|x) over images as a heat map, and its two marginals beside N(0, 1) (rows L28 and L29).
 
@@ -121,6 +125,7 @@ def plot_aggregate_posteriors(posteriors, distances, draws=200_000, seed=0):
 
 
 @styled
+@takes(losses=each())
 def plot_memorizing(losses, title=None):
     """Reconstruction of training images and of held-out ones, and the gap, per training run (row L30).
 
@@ -148,6 +153,7 @@ def plot_memorizing(losses, title=None):
 
 
 @styled
+@takes(moves=each())
 def plot_moves(moves, disturbances, title=None):
     """How far codes and reconstructions move when the input is disturbed: one mark per training run (row L30).
 
@@ -185,6 +191,7 @@ def plot_moves(moves, disturbances, title=None):
 
 
 @styled
+@takes(betas=numbers, kls=as_many_as("betas"), reconstructions=as_many_as("betas"))
 def plot_rate_distortion(betas, kls, reconstructions, constant, title=None, ax=None):
     """Reconstruction against KL, one point per beta (row L31).
 
@@ -211,6 +218,7 @@ def plot_rate_distortion(betas, kls, reconstructions, constant, title=None, ax=N
 
 
 @styled
+@takes(betas=numbers, variances=as_many_as("betas"), counts=as_many_as("betas"))
 def plot_unit_variances(betas, variances, counts, threshold=0.01, title=None, ax=None):
     """How much each latent dimension's mean varies over the images, along a sweep of beta (row L33).
 

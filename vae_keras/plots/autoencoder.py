@@ -4,12 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from vae_keras.models import LatentModel
+from vae_keras.plots.arguments import at_least_one, codes_2d, each, labels_of, model_of, numbers, takes
 from vae_keras.plots.digits import mosaic
 from vae_keras.plots.latent import plot_codes
 from vae_keras.plots.style import BLUE, COLOURS, GREEN, INK, ORANGE, RED, axes_or_new, styled
 
 
 @styled
+@takes(pca_errors=each(), autoencoder_errors=each(), linear_errors=each())
 def plot_error_against_size(pca_errors, autoencoder_errors, linear_errors, title=None, ax=None):
     """Held-out error against the number of latent dimensions, beside PCA with as many (row L05).
 
@@ -35,6 +38,7 @@ def plot_error_against_size(pca_errors, autoencoder_errors, linear_errors, title
 
 
 @styled
+@takes(rows=each())
 def plot_compression_rows(rows, title=None, ax=None):
     """Rows of digits and of codes, each with its name at the left (row L06).
 
@@ -74,6 +78,7 @@ def _bars(ax, codes, base):
 
 
 @styled
+@takes(model=model_of(LatentModel, 2), codes=codes_2d, labels=labels_of("codes"), n=at_least_one)
 def plot_code_box(model, codes, labels, n=15, title=None, axes=None):
     """The codes in the plane with the box around them, and the same box decoded on a grid (row L07).
 
@@ -109,6 +114,7 @@ def plot_code_box(model, codes, labels, n=15, title=None, axes=None):
 
 
 @styled
+@takes(distances=each(each(numbers)))
 def plot_nearest_distances(distances, title=None, axes=None):
     """Histograms of the distance to the nearest real digit, a panel for each model (row L07).
 

@@ -1,11 +1,13 @@
 """Curves: training, and quantities along a sweep."""
 
+from vae_keras.plots.arguments import a_history, takes
 from vae_keras.plots.style import COLOURS, axes_or_new, styled
 
 TERM_NAMES = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL"}
 
 
 @styled
+@takes(history=a_history)
 def plot_history(history, terms=("loss",), title=None, ax=None):
     """Loss terms over training: solid on the training images, dashed on the held-out ones.
 

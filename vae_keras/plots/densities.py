@@ -4,6 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import norm
 
+from vae_keras.plots.arguments import (
+    a_column_for_each_pair,
+    as_many_as,
+    at_least_one,
+    each,
+    numbers,
+    pairs_for_each_parameter,
+    takes,
+)
 from vae_keras.plots.style import BLACK, BLUE, COLOURS, ORANGE, SKY, axes_or_new, styled
 
 
@@ -109,6 +118,7 @@ def plot_gaussians(parameters=((0, 1), (0, 0.5), (0, 2), (2, 1)), title=None, ax
 
 
 @styled
+@takes(estimates=each(), exact=pairs_for_each_parameter, batch=at_least_one)
 def plot_gradient_estimates(estimates, exact, batch=100, title=None, axes=None):
     """Gradient estimates, each an average over a batch of draws, as histograms around the exact gradient (row L39).
 
@@ -140,6 +150,7 @@ def plot_gradient_estimates(estimates, exact, batch=100, title=None, axes=None):
 
 
 @styled
+@takes(x=numbers, curves=each(as_many_as("x")))
 def plot_power_laws(x, curves, slopes=(), xlabel=None, ylabel=None, title=None, ax=None):
     """Curves on two logarithmic axes, where a power law is a straight line, and dotted lines to compare with.
 
@@ -172,6 +183,7 @@ def plot_power_laws(x, curves, slopes=(), xlabel=None, ylabel=None, title=None, 
 
 
 @styled
+@takes(draws=a_column_for_each_pair)
 def plot_empirical_cdfs(draws, parameters, critical, axes=None):
     """Empirical CDFs of draws beside Phi((x − mu)/sigma), and the difference of the two (row L40, step 1).
 
@@ -208,6 +220,7 @@ def plot_empirical_cdfs(draws, parameters, critical, axes=None):
 
 
 @styled
+@takes(draws=a_column_for_each_pair)
 def plot_draws(draws, parameters, densities, title=None, ax=None):
     """Histograms of draws under densities that were computed for them (row L40, step 3).
 

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
+from vae_keras.plots.arguments import at_least_one, each, pictures, takes
 from vae_keras.plots.style import INK, axes_or_new, styled
 
 
@@ -16,6 +17,7 @@ def mosaic(images, columns):
 
 
 @styled
+@takes(rows=each(pictures))
 def plot_digit_rows(rows, column_labels=None, title=None, ax=None):
     """Rows of digits, each with its name at the left.
 
@@ -45,6 +47,7 @@ def plot_digit_rows(rows, column_labels=None, title=None, ax=None):
 
 
 @styled
+@takes(n=at_least_one)
 def plot_manifold(model, n=20, title=None, ax=None):
     """The plane of a 2-d latent space, decoded on a grid at the prior's quantiles (i + 0.5) / n (rows L10, L36).
 

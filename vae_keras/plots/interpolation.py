@@ -4,10 +4,12 @@ import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 import numpy as np
 
+from vae_keras.plots.arguments import codes_2d, each, labels_of, takes
 from vae_keras.plots.style import CLASS_COLOURS, COLOURS, HEAT, axes_or_new, styled
 
 
 @styled
+@takes(paths=each(each()), codes=each())
 def plot_norms_along_paths(paths, codes, axes=None):
     """Norm of z along paths, above the range in which the norms of real codes lie (row L35).
 
@@ -33,6 +35,7 @@ def plot_norms_along_paths(paths, codes, axes=None):
 
 
 @styled
+@takes(distances=each(), real=each())
 def plot_distances_along_paths(distances, real, axes=None):
     """Distance to the nearest real digit along a path, one panel for each way to measure it (row L35).
 
@@ -60,6 +63,7 @@ def plot_distances_along_paths(distances, real, axes=None):
 
 
 @styled
+@takes(codes=codes_2d, labels=labels_of("codes"))
 def plot_stretch(stretch, predicted, codes, labels, extent=3.0, title=None, ax=None):
     """Local stretch of the decoder over the latent plane, with the borders between classes (row L38).
 

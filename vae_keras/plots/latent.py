@@ -3,10 +3,12 @@
 import matplotlib.patheffects as effects
 import numpy as np
 
+from vae_keras.plots.arguments import codes_2d, labels_of, takes
 from vae_keras.plots.style import CLASS_COLOURS, axes_or_new, styled
 
 
 @styled
+@takes(codes=codes_2d, labels=labels_of("codes"))
 def plot_codes(codes, labels, title=None, ax=None):
     """Scatter of 2-d codes, coloured by class, each class named at its median.
 

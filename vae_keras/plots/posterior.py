@@ -9,6 +9,19 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import FuncFormatter
 
 from vae_keras.losses import kl_divergence, reconstruction_loss
+from vae_keras.plots.arguments import (
+    a_planar_autoencoder,
+    a_planar_vae,
+    a_vae,
+    an_autoencoder,
+    at_least_one,
+    codes_2d,
+    each,
+    labels_of,
+    numbers,
+    one_image,
+    takes,
+)
 from vae_keras.plots.digits import plot_digit_rows
 from vae_keras.plots.style import (
     BLACK,
@@ -28,6 +41,7 @@ DEVIATIONS = 2  # an ellipse is drawn at mu ± 2 sigma along each axis
 
 
 @styled
+@takes(autoencoder=a_planar_autoencoder, vae=a_planar_vae, image=one_image, draws=at_least_one)
 def plot_point_and_distribution(autoencoder, vae, x, image, draws=300, seed=0, title=None):
     """What an autoencoder and a VAE make of one digit: a point, and a distribution (row L08).
 
@@ -73,6 +87,7 @@ def plot_point_and_distribution(autoencoder, vae, x, image, draws=300, seed=0, t
 
 
 @styled
+@takes(mean=codes_2d, log_var=codes_2d, labels=labels_of("mean"))
 def plot_posteriors(mean, log_var, labels, title=None, ax=None):
     """Each q(z|x) as an ellipse at mu ± 2 sigma, coloured by class, and the prior's ellipse (row L09).
 
@@ -100,6 +115,7 @@ def plot_posteriors(mean, log_var, labels, title=None, ax=None):
 
 
 @styled
+@takes(vae=a_planar_vae, image=one_image, draws=at_least_one)
 def plot_reparameterization(vae, image, draws=12, seed=0, title=None):
     """Epsilon → z = mu + sigma · epsilon → x̂ for one digit: the same numbered draws in three places (row L14).
 
@@ -136,6 +152,7 @@ def plot_reparameterization(vae, image, draws=12, seed=0, title=None):
 
 
 @styled
+@takes(autoencoder=an_autoencoder, vae=a_vae)
 def plot_compression(autoencoder, vae, images, title=None, ax=None):
     """Digits, their codes and their reconstructions: an autoencoder's beside a VAE's (row L15).
 
@@ -181,6 +198,7 @@ def plot_compression(autoencoder, vae, images, title=None, ax=None):
 
 
 @styled
+@takes(vae=a_planar_vae, draws=at_least_one, cloud=at_least_one)
 def plot_clouds(vae, images, draws=10, cloud=300, seed=0, title=None):
     """The clouds of z ~ q(z|x) of a few digits in the plane, and what some of the draws decode to (row L16).
 
@@ -216,6 +234,7 @@ def plot_clouds(vae, images, draws=10, cloud=300, seed=0, title=None):
 
 
 @styled
+@takes(vaes=each(a_vae))
 def plot_kl_per_dimension(vaes, x, title=None, ax=None):
     """KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first (row L11).
 
@@ -240,6 +259,7 @@ def plot_kl_per_dimension(vaes, x, title=None, ax=None):
 
 
 @styled
+@takes(x=one_image, x_hat=one_image, sigmas=numbers)
 def plot_sigma_effect(x, x_hat, sigmas=(0.125, 0.25, 0.5, 1.0, 2.0), title=None, ax=None):
     """The reconstruction loss of one pair against sigma, on two logarithmic axes (row L18).
 
@@ -272,6 +292,7 @@ def plot_sigma_effect(x, x_hat, sigmas=(0.125, 0.25, 0.5, 1.0, 2.0), title=None,
 
 
 @styled
+@takes(losses=numbers)
 def plot_loss_histogram(losses, constant, title=None, ax=None):
     """Histogram of a VAE's loss over draws of epsilon, beside a loss that does not depend on a draw (row L19).
 
@@ -338,6 +359,7 @@ def plot_kl_landscape(title=None, axes=None):
 
 
 @styled
+@takes(vae=a_vae, columns=at_least_one)
 def plot_widths(vae, x, columns=12, title=None):
     """How wide q(z|x) is over the images, and the images where it is narrowest and widest (row L25).
 

@@ -12,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Circle, Polygon
 
 from vae_keras.data import IMAGE_SHAPE, check_images
+from vae_keras.plots.arguments import a_model, takes
 from vae_keras.plots.style import BLUE, INK, ORANGE, RED, SKY, axes_or_new, styled
 
 SIGNED = LinearSegmentedColormap.from_list("signed", (BLUE, "white", RED))
@@ -27,6 +28,7 @@ LINES = 80  # connections drawn between two columns: those that carry most
 
 
 @styled
+@takes(model=a_model)
 def plot_schema(model, image, noise_seed=(0, 0), title=None, ax=None):
     """The network as the lecture draws it, while one image passes through it (rows L04 and L17).
 
