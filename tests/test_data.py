@@ -380,11 +380,10 @@ def test_a_file_that_is_not_mnist_is_named_and_not_used(
 def load_without_keras(arguments, code):
     """A Python process that runs `code` with vae_keras.data but without Keras, whose import takes seconds."""
     start = f"""
-import importlib.util, pathlib, sys, types
-sys.modules["keras"] = types.ModuleType("keras")
-spec = importlib.util.spec_from_file_location("data", {data.__file__!r})
-data = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(data)
+import pathlib, sys, types
+sys.modules["keras"], sys.modules["vae_keras"] = types.ModuleType("keras"), types.ModuleType("vae_keras")
+sys.modules["vae_keras"].__path__ = [{os.path.dirname(data.__file__)!r}]
+from vae_keras import data
 source, cache = map(pathlib.Path, sys.argv[1:])
 images = data._read_npz(source)
 print("started", flush=True)

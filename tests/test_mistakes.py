@@ -121,7 +121,7 @@ PLANTS = {
         ["test_models.py::test_evaluate_does_not_answer_zero[vae]"],
     ),
     "7 data taken for a tensor": Plant(
-        "models.py",
+        "inputs.py",
         "    x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)\n",
         "    x, sample_weight = data, None\n",
         ["test_models.py::test_fit_evaluate_and_predict_take_whatever_holds_images[dense-dataset of tuples-vae]"],

@@ -163,10 +163,10 @@ def test_a_backup_with_the_state_of_another_optimizer_is_refused(crash, x, tmp_p
 
 
 def test_a_full_disk_costs_the_backup_and_not_the_training(no_xla, monkeypatch, x, tmp_path):
-    def no_space(file, write):
+    def no_space(new, file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(callbacks, "_replace", no_space)
+    monkeypatch.setattr("os.replace", no_space)
     with pytest.warns(UserWarning, match="epoch 1 has no backup.*No space left"):
         history = train(small_vae(), x, epochs=1, verbose=False, backup_dir=tmp_path / "backup").history
     assert len(history["loss"]) == 1

@@ -2,13 +2,15 @@
 
 import json
 import math
-import os
 import pathlib
+import shutil
 import sys
 import warnings
 
 import keras
 from tqdm import tqdm
+
+from vae_keras.files import whole_or_not_at_all
 
 
 class TerminateOnNaN(keras.callbacks.Callback):
@@ -94,8 +96,9 @@ class Backup(keras.callbacks.Callback):
         self.logs.append({name: float(value) for name, value in logs.items()})
         record = {"settings": self.settings, "seeds": self.seeds, "logs": self.logs}
         try:
-            _replace(self.record, lambda file: file.write_text(json.dumps(record)))
-            _replace(self.state, self.model.save_weights)
+            with whole_or_not_at_all(self.record) as file:
+                pathlib.Path(file).write_text(json.dumps(record))
+            self.model.save_weights(self.state)  # whole or not at all, too
         except OSError as error:  # no space left, for one: a backup is not worth the training
             warnings.warn(f"epoch {epoch + 1} has no backup in {str(self.folder)!r}: {error}", stacklevel=2)
 
@@ -107,17 +110,10 @@ class Backup(keras.callbacks.Callback):
         """Remove the backup of a training that is complete, and its folder if nothing else is in it."""
         for file in (self.state, self.record):
             file.unlink(missing_ok=True)
+            for unfinished in self.folder.glob(f".{file.name}.*"):  # killed while it was written
+                shutil.rmtree(unfinished)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
-
-
-def _replace(file, write):
-    """Write a file anew, whole or not at all, even if the process is killed or the machine loses its power."""
-    new = file.with_name(f"new-{file.name}")
-    write(new)
-    with open(new, "rb+") as written:
-        os.fsync(written.fileno())
-    os.replace(new, file)
 
 
 class ProgressLine(keras.callbacks.Callback):

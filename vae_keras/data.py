@@ -8,7 +8,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -17,6 +16,8 @@ import urllib.request
 import keras
 import numpy as np
 from tqdm import tqdm
+
+from vae_keras.files import whole_or_not_at_all
 
 IMAGE_SHAPE = (28, 28, 1)
 """Height, width and channels of every image in this course, so m = 784."""
@@ -171,10 +172,8 @@ def _remember(images, cache):
     """Keep the images for the next notebook."""
     with contextlib.suppress(OSError):  # a folder that is read-only or full costs only time
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{cache.stem}.", dir=cache.parent) as folder:
-            whole = pathlib.Path(folder) / cache.name
-            np.savez_compressed(whole, **dict(zip(ARRAYS, images, strict=True)))
-            os.replace(whole, cache)  # whole or not at all, also where two notebooks do this at once
+        with whole_or_not_at_all(cache) as file:  # also where two notebooks do this at once
+            np.savez_compressed(file, **dict(zip(ARRAYS, images, strict=True)))
 
 
 def _read_npz(file):

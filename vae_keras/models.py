@@ -1,12 +1,9 @@
 """The autoencoder and the variational autoencoder, as Keras models."""
 
-import contextlib
 import math
-import os
 import pathlib
 import random
 import re
-import tempfile
 import zipfile
 
 import keras
@@ -16,25 +13,14 @@ from keras import ops
 
 from vae_keras.checks import above_zero, not_negative, whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
+from vae_keras.files import saved_whole
+from vae_keras.inputs import check_validation, checked, images_of, named_errors, no_weights, one_image
 from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
 from vae_keras.networks import make_decoder, make_encoder
 from vae_keras.paths import PATHS
 
 LIKELIHOODS = ("gaussian", "bernoulli")
-IN_RANGE = "must lie in [0, 1]. Received:"
-
-
-@contextlib.contextmanager
-def _named_errors():
-    """Raise what `_in_range` finds without the trace that TensorFlow puts around it."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        found = re.search(rf"\w+ {re.escape(IN_RANGE)}[^\]]*", error.message)
-        if not found:
-            raise
-        raise ValueError(found[0]) from None
 
 
 class LatentModel(keras.Model):
@@ -93,45 +79,45 @@ class LatentModel(keras.Model):
         """
         if not isinstance(path, str) or path not in PATHS:
             raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}. Received: path={path!r}")
-        ends = [self._codes(_one_image(x, name))[0] for x, name in ((x_a, "x_a"), (x_b, "x_b"))]
+        ends = [self._codes(one_image(x, name))[0] for x, name in ((x_a, "x_a"), (x_b, "x_b"))]
         return self.decode(PATHS[path](*ends, steps))
 
-    @_named_errors()
+    @named_errors()
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *args, validation_data=None, **kwargs):
         """Train on images; as `keras.Model.fit`. Labels, where given, are ignored: an image is its own target."""
         self._check_compiled()
         self._check_trainable()
         whole_number(epochs, "epochs")
-        _no_weights(kwargs.get("sample_weight"))
-        validation_data, x = check_validation(validation_data), _checked(x, batch_size=batch_size)
+        no_weights(kwargs.get("sample_weight"))
+        validation_data, x = check_validation(validation_data), checked(x, batch_size=batch_size)
         return super().fit(x, y, batch_size, epochs, *args, validation_data=validation_data, **kwargs)
 
     def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """One step on a batch of images; as `keras.Model.train_on_batch`."""
         self._check_compiled()
         self._check_trainable()
-        _no_weights(sample_weight)
+        no_weights(sample_weight)
         return super().train_on_batch(check_images(x), y, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """The loss and its terms on a batch of images; as `keras.Model.test_on_batch`."""
         self._check_compiled()
-        _no_weights(sample_weight)
+        no_weights(sample_weight)
         return super().test_on_batch(check_images(x), y, **kwargs)
 
-    @_named_errors()
+    @named_errors()
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """Mean of the loss and its terms over images, in nats per image; as `keras.Model.evaluate`."""
         if not kwargs.get("_use_cached_eval_dataset"):  # of a `fit` that has checked its validation_data
             self._check_compiled()
-            _no_weights(kwargs.get("sample_weight"))
-            x = _checked(x, batch_size=batch_size)
+            no_weights(kwargs.get("sample_weight"))
+            x = checked(x, batch_size=batch_size)
         return super().evaluate(x, y, batch_size, *args, **kwargs)
 
-    @_named_errors()
+    @named_errors()
     def predict(self, x, batch_size=None, *args, **kwargs):
         """Reconstruct images; as `keras.Model.predict`."""
-        return super().predict(_checked(x, batch_size=batch_size), batch_size, *args, **kwargs)
+        return super().predict(checked(x, batch_size=batch_size), batch_size, *args, **kwargs)
 
     def predict_on_batch(self, x):
         """Reconstruct a batch of images; as `keras.Model.predict_on_batch`."""
@@ -139,12 +125,12 @@ class LatentModel(keras.Model):
 
     def save(self, filepath, overwrite=True, **kwargs):
         """As `keras.Model.save`; a process that is killed meanwhile leaves an older file as it was."""
-        with _whole_or_not_at_all(filepath, (".keras", ".h5"), overwrite) as path:
+        with saved_whole(filepath, (".keras", ".h5"), overwrite) as path:
             super().save(path, overwrite=overwrite, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, **kwargs):
         """As `keras.Model.save_weights`; a process that is killed meanwhile leaves an older file as it was."""
-        with _whole_or_not_at_all(filepath, (".weights.h5",), overwrite) as path:
+        with saved_whole(filepath, (".weights.h5",), overwrite) as path:
             super().save_weights(path, overwrite=overwrite, **kwargs)
 
     def load_weights(self, filepath, *args, **kwargs):
@@ -247,7 +233,7 @@ class Autoencoder(LatentModel):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the batch of ‖x − x'‖², a sum over pixels."""
-        _no_weights(sample_weight)
+        no_weights(sample_weight)
         squared_distance = reconstruction_loss(x, y_pred, sigma=math.sqrt(0.5))  # 2σ² = 1
         return _mean_over_batch(squared_distance) + _share(sum(self.losses))
 
@@ -363,7 +349,7 @@ class VAE(LatentModel):
         return reconstruction_loss(x, ops.sigmoid(logits), self.sigma)
 
     def train_step(self, data):
-        x = _images_of(data)
+        x = images_of(data)
         noise_seed = self._noise_seed(self.optimizer.iterations)
         with tf.GradientTape() as tape:
             reconstruction, kl = self.loss_terms(x, noise_seed, training=True)
@@ -375,7 +361,7 @@ class VAE(LatentModel):
         return self._track(loss, reconstruction, kl)
 
     def test_step(self, data):
-        x = _images_of(data)
+        x = images_of(data)
         images_seen = ops.cast(self.loss_tracker.count, "int64")  # in this evaluation: its noise is its own
         reconstruction, kl = self.loss_terms(x, self._noise_seed(-1 - images_seen))
         return self._track(self.reconstruction_weight * reconstruction + self.beta * kl, reconstruction, kl)
@@ -480,25 +466,6 @@ def load_model(filepath, **options):
     return model
 
 
-@contextlib.contextmanager
-def _whole_or_not_at_all(filepath, endings, overwrite):
-    """Yield a path beside the file to write to; what is whole then takes the file's place."""
-    file = os.path.realpath(filepath) if isinstance(filepath, (str, os.PathLike)) else ""
-    local = file.endswith(endings) and "://" not in str(filepath) and not os.path.isdir(file)
-    if not local or (os.path.exists(file) and not overwrite):  # then Keras refuses, or asks
-        yield filepath
-        return
-    folder, name = os.path.split(file)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"the folder to save in does not exist: make it first. Received: {folder!r}")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as beside:
-        written = os.path.join(beside, name)
-        yield written
-        with open(written, "rb+") as whole:
-            os.fsync(whole.fileno())
-        os.replace(written, file)
-
-
 def _first_line(error):
     return str(error).partition("\n")[0]
 
@@ -542,79 +509,6 @@ def _mean_over_batch(per_image):
 def _share(value):
     """One replica's share of a value that all replicas compute alike."""
     return value / tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def _images_of(data):
-    x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    _no_weights(sample_weight)
-    return x
-
-
-def _no_weights(sample_weight):
-    if sample_weight is not None:
-        raise ValueError("sample_weight is not supported: every image counts once. Received: sample_weight")
-
-
-def _checked(x, name="x", batch_size=None):
-    """Check what can be checked before training: arrays wholly, a `PyDataset` by its first batch, and a dataset by
-    its shape; its values are checked batch by batch, before a step is taken on them.
-    """
-    if batch_size is not None:
-        whole_number(batch_size, "batch_size")
-    if isinstance(x, keras.utils.PyDataset):
-        if len(x) == 0:
-            raise ValueError(f"{name} must hold at least one batch. Received: a {type(x).__name__} of length 0")
-        first = x[0]
-        check_images(first[0] if isinstance(first, (tuple, list)) else first, f"{name}[0]")
-        return x
-    if not isinstance(x, tf.data.Dataset):
-        return check_images(x, name)
-    if getattr(x, "is_checked", False):  # `train` made it, from images that it has checked
-        return x
-    spec = x.element_spec
-    _no_weights(spec[2] if isinstance(spec, tuple) and len(spec) > 2 else None)
-    spec = spec[0] if isinstance(spec, tuple) else spec
-    is_tensor = isinstance(spec, tf.TensorSpec) and spec.shape.rank == 4  # and not a dictionary, or unknown
-    if not (is_tensor and spec.dtype.is_floating and spec.shape.is_compatible_with((None, *IMAGE_SHAPE))):
-        raise ValueError(f"{name} must give batches of floats in [0, 1], (batch, 28, 28, 1). Received: {spec}")
-    if x.cardinality() == 0:
-        raise ValueError(f"{name} must hold at least one batch. Received: an empty dataset")
-    return x.map(_in_range(name))
-
-
-def check_validation(data):
-    """Return held-out images as `fit` takes them, or say what is wrong with them before anything is trained."""
-    if isinstance(data, (tuple, list)) and len(data) > 0:
-        _no_weights(data[2] if len(data) > 2 else None)
-        return (_checked(data[0], "validation_data"), *data[1:])
-    return None if data is None else _checked(data, "validation_data")
-
-
-def _in_range(name):
-    """A check of a dataset's batches. What it finds, `_named_errors` makes readable."""
-
-    def received(images):
-        nan = tf.math.is_nan(images)
-        low, high = tf.reduce_min(tf.where(nan, 1.0, images)), tf.reduce_max(tf.where(nan, 0.0, images))
-        seen = (low, high, tf.math.count_nonzero(nan))
-        return tf.strings.format(f"{name} {IN_RANGE} a batch with values from {{}} to {{}}, {{}} NaN", seen)
-
-    @tf.autograph.experimental.do_not_convert
-    def check(images, *more):
-        inside = tf.reduce_all((images >= 0) & (images <= 1))
-        found = tf.cond(inside, lambda: "", lambda: received(tf.cast(images, "float32")))
-        with tf.control_dependencies([tf.debugging.Assert(inside, [found])]):
-            return (tf.identity(images), *more) if more else tf.identity(images)
-
-    return check
-
-
-def _one_image(x, name):
-    x = np.asarray(x)
-    x = x[None] if x.shape == IMAGE_SHAPE else x
-    if x.shape != (1, *IMAGE_SHAPE):
-        raise ValueError(f"{name} must be one image, (28, 28, 1). Received: shape={x.shape}")
-    return x
 
 
 def _shapes_of(network, name, input_shape, wanted):

@@ -12,7 +12,8 @@ import tensorflow as tf
 from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
-from vae_keras.models import VAE, LatentModel, check_validation
+from vae_keras.inputs import check_validation
+from vae_keras.models import VAE, LatentModel
 
 XLA_PAYS_FROM = 2000  # steps; below, compiling takes longer than it saves
 

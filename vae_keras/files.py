@@ -1,0 +1,31 @@
+"""Files that are written whole or not at all, even if the process is killed or the machine loses its power."""
+
+import contextlib
+import os
+import tempfile
+
+
+@contextlib.contextmanager
+def whole_or_not_at_all(file):
+    """Yield a path beside the file to write to; what is whole then takes the file's place at once."""
+    folder, name = os.path.split(os.path.realpath(file))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as beside:
+        new = os.path.join(beside, name)
+        yield new
+        with open(new, "rb+") as whole:
+            os.fsync(whole.fileno())
+        os.replace(new, os.path.join(folder, name))
+
+
+@contextlib.contextmanager
+def saved_whole(filepath, endings, overwrite):
+    """`whole_or_not_at_all` for what Keras saves; a path that it would refuse, or ask about, it is given as it is."""
+    local = isinstance(filepath, (str, os.PathLike)) and "://" not in str(filepath) and not os.path.isdir(filepath)
+    if not local or not str(filepath).endswith(endings) or (os.path.exists(filepath) and not overwrite):
+        yield filepath
+        return
+    folder = os.path.dirname(os.path.realpath(filepath))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"the folder to save in does not exist: make it first. Received: {folder!r}")
+    with whole_or_not_at_all(filepath) as new:
+        yield new
