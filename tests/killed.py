@@ -67,7 +67,7 @@ def die_at(point):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=80, help="on the offline digits; with 30 images to a step")
+    parser.add_argument("--epochs", type=int, default=80, help="on the offline digits, 30 steps each")
     parser.add_argument("--folder", help=argparse.SUPPRESS)  # a process that may be killed
     parser.add_argument("--result", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from small import noiseless_vae, small_autoencoder, small_decoder, small_encoder, small_vae
 
-from vae_keras import VAE, train, training
+from vae_keras import VAE, plot_manifold, train, training
 
 
 def weights_of(model):
@@ -89,6 +89,29 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_does_not(n
     assert losses == losses_again
     other, _ = run(images, seed=2)  # another order of the images
     assert not same(weights, other)
+
+
+@pytest.mark.parametrize("kind", ["train", "fit"])
+def test_looking_at_a_model_between_two_trainings_changes_nothing(no_xla, images, kind):
+    def look(vae):
+        vae.evaluate(images, verbose=0)
+        vae.predict(images, verbose=0)
+        vae.interpolate(images[0], images[1])
+        plot_manifold(vae, n=3)
+
+    def weights_after_two(look):
+        keras.utils.set_random_seed(0)
+        vae = small_vae()
+        vae.compile("sgd", jit_compile=False)
+        for _ in range(2):
+            if kind == "train":
+                train(vae, images, epochs=1, batch_size=65, verbose=False)
+            else:
+                vae.fit(images, batch_size=65, verbose=0)
+            look(vae)
+        return weights_of(vae)
+
+    assert same(weights_after_two(lambda vae: None), weights_after_two(look))
 
 
 def test_without_seeds_set_random_seed_decides(no_xla, images):

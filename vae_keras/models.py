@@ -280,7 +280,8 @@ class VAE(LatentModel):
     """Variational autoencoder (slide rows L08 to L24).
 
     Minimises, as a mean over images, reconstruction_weight · reconstruction + beta · KL(q(z|x) ‖ N(0, I)), in nats.
-    The noise of a training step derives from (seed, step) alone, so a run can be repeated.
+    The noise of a training step derives from (seed, step) alone, so a run can be repeated. (XLA and plain TensorFlow
+    make different numbers of the same seed: compare runs of one kind.)
 
     Args:
         encoder: model from images `(batch, 28, 28, 1)` to `(mean, log_var)`, each `(batch, latent)`.
