@@ -139,9 +139,11 @@ class LatentModel(keras.Model):
         before = [variable.numpy() for variable in variables]
         try:
             super().load_weights(filepath, *args, **kwargs)
-        except ValueError as error:
+        except Exception as error:
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
+            if not isinstance(error, ValueError):
+                raise
             raise ValueError(
                 f"{filepath} holds no weights for this model: its networks are not those that were saved. "
                 f"Received: {_first_line(error)}"
