@@ -96,6 +96,25 @@ def test_draws_in_float16_are_those_of_float32_rounded():
     np.testing.assert_array_equal(draws(1.0, 0.5, dtype="mixed_float16"), draws(1.0, 0.5).astype("float16"))
 
 
+@pytest.mark.parametrize(("dtype", "end"), [("float32", 3000.0), ("mixed_bfloat16", 3000.0), ("mixed_float16", 1000.0)])
+def test_draws_far_out_are_cut_off_in_float16_alone(dtype, end):
+    z = draws([-3000.0, 3000.0], [-100.0, -100.0], dtype=dtype)[:3]
+    np.testing.assert_array_equal(z, np.tile(np.array([[-end, end]], z.dtype), (3, 1)))
+
+
+def test_a_draw_is_the_mean_plus_sigma_times_the_noise_of_its_seed():
+    mean, log_var = np.array([[1.0, -2.0]], "float32"), np.array([[0.5, -3.0]], "float32")
+    epsilon = tf.random.stateless_normal((1, 2), (3, 4), alg="philox")
+    z = Sampling()((mean, log_var), noise_seed=(3, 4))
+    np.testing.assert_allclose(z, mean + np.exp(log_var / 2) * epsilon, rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_not_a_pair_is_refused(count):
+    with pytest.raises(TypeError, match=r"called on a pair \(mean, log_var\)"):
+        Sampling()([np.zeros((4, 2))] * count)
+
+
 def test_config_round_trip_repeats_the_draws():
     layer = Sampling(seed=3, name="z")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

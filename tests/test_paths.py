@@ -23,6 +23,19 @@ def test_the_path_keeps_the_dtype_of_the_codes(path):
     assert path(*PAIR).dtype == np.float32
 
 
+@pytest.mark.parametrize("path", [linear_path, spherical_path])
+def test_a_negative_zero_at_an_end_keeps_its_sign(path):
+    ends = np.array([[-0.0, 1.0], [1.0, -0.0]])
+    np.testing.assert_array_equal(np.signbit(path(*ends)[[0, -1]]), np.signbit(ends))
+
+
+@pytest.mark.parametrize("path", [linear_path, spherical_path])
+@pytest.mark.parametrize(("z_a", "z_b"), [(1.0, 2.0), ([1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0]), ([[1.0]], [[2.0]])])
+def test_ends_that_are_not_two_codes_of_one_shape_are_refused(path, z_a, z_b):
+    with pytest.raises(ValueError, match=r"two codes of the same shape \(latent,\)"):
+        path(z_a, z_b)
+
+
 def test_linear_path_is_straight_and_even():
     steps = np.diff(linear_path(*PAIR, steps=9), axis=0)
     np.testing.assert_allclose(steps, np.tile((PAIR[1] - PAIR[0]) / 8, (8, 1)), atol=1e-6)
