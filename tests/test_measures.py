@@ -1,9 +1,11 @@
+import inspect
 import math
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from scipy import stats
 from small import (
     constant,
     constant_decoder,
@@ -22,6 +24,7 @@ from vae_keras import (
     elbo,
     kl_divergence,
     log_likelihood,
+    measures,
     reconstruction_loss,
 )
 from vae_keras.data import IMAGE_SHAPE
@@ -115,11 +118,34 @@ def test_bounds_over_many_images_are_means_over_pieces(trained_vae, digits):
     assert elbo(trained_vae, x, seed=0) == pytest.approx(elbo(trained_vae, x[:1500], samples=8, seed=0), rel=1e-3)
 
 
+def test_bounds_draw_once_for_the_elbo_and_500_times_for_the_likelihood_where_nothing_is_said():
+    assert inspect.signature(elbo).parameters["samples"].default == 1
+    assert inspect.signature(log_likelihood).parameters["samples"].default == 500
+
+
 @pytest.mark.parametrize("log_var", [-100.0, 30.0])
 def test_bounds_are_finite_for_an_extreme_log_var(images, log_var):
     vae = VAE(constant_encoder(3.0, log_var), small_decoder())
     assert math.isfinite(elbo(vae, images, samples=3))
     assert math.isfinite(log_likelihood(vae, images, samples=3))
+
+
+@pytest.mark.parametrize(
+    ("n", "samples", "at_once"), [(130, 100, [38, 38, 24]), (1667, 3, [2, 1]), (2500, 3, [2, 1]), (5001, 2, [1, 1])]
+)
+def test_bounds_work_on_5000_decoded_images_at_once(n, samples, at_once):
+    """So that memory does not grow with samples."""
+    vae, x = VAE(constant_encoder(), constant_decoder()), np.zeros((n, *IMAGE_SHAPE), "float32")
+    draws = list(measures._draws(vae, x, *vae.encode(x), samples, seed=0))
+    assert [log_p.shape for log_p, _ in draws] == [(count, n) for count in at_once]
+    assert [log_ratio.shape for _, log_ratio in draws] == [(count, n) for count in at_once]
+
+
+def test_the_log_density_of_a_gaussian_is_scipys():
+    z, mean, log_var = np.random.default_rng(0).standard_normal((3, 4, 2))
+    expected = stats.norm.logpdf(z, mean, np.exp(log_var / 2)).sum(axis=1)
+    np.testing.assert_allclose(measures._log_normal(z, mean, log_var), expected)
+    np.testing.assert_allclose(measures._log_normal(z), stats.norm.logpdf(z).sum(axis=1))
 
 
 # The latent space
@@ -140,6 +166,11 @@ def test_active_units_counts_the_means_that_vary():
 
 def test_active_units_ignores_the_variance_within_a_code(images):
     assert active_units(VAE(constant_encoder(log_var=3.0), constant_decoder()), images) == 0
+
+
+def test_active_units_needs_two_images_and_no_more(trained_vae, digits, labels):
+    two = digits[0][0][[np.argmax(labels == 0), np.argmax(labels == 1)]]
+    assert active_units(trained_vae, two) == 2
 
 
 def published_loss(x, x_hat, mean, log_var, reconstruction, pixels, latents, weights, half_kl):
@@ -177,6 +208,11 @@ def test_effective_beta_of_this_course_is_1():
     assert effective_beta() == 1
 
 
+def test_effective_beta_divides_by_this_courses_sizes_where_none_are_given():
+    assert effective_beta(latents="mean") == 1 / 2
+    assert effective_beta(pixels="mean") == pytest.approx(784)
+
+
 def test_marginal_kl_is_zero_where_every_code_is_the_prior():
     assert marginal_kl(np.zeros((50, 3)), np.zeros((50, 3))) == pytest.approx(0, abs=1e-9)
 
@@ -200,8 +236,30 @@ def test_marginal_kl_of_two_far_gaussians_counts_the_choice_between_them():
     assert marginal_kl(mean, log_var, samples=5000) == pytest.approx(200 - math.log(2), rel=0.01)
 
 
+def test_marginal_kl_of_a_few_draws_is_their_average():
+    """Fewer than are worked on at once, and a number that does not divide into equal parts."""
+    pair = np.random.default_rng(0).standard_normal((2, 20, 2))
+    for samples in (1, 7, 250):
+        rng = np.random.default_rng(3)
+        chosen = rng.integers(20, size=samples)
+        mean, sigma = pair[0], np.exp(pair[1] / 2)
+        z = mean[chosen] + sigma[chosen] * rng.standard_normal((samples, 2))
+        log_q = np.log(np.mean(np.prod(stats.norm.pdf(z[:, None], mean, sigma), axis=2), axis=1))
+        expected = np.mean(log_q - np.sum(stats.norm.logpdf(z), axis=1))
+        assert marginal_kl(*pair, samples=samples, seed=3) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("mean", "log_var"), [((3,), (3,)), ((2, 3, 4), (2, 3, 4)), ((3, 2), (2, 2)), ((2, 2), (3, 2)), ((0, 2), (0, 2))]
+)
+def test_marginal_kl_needs_two_tables_of_one_shape(mean, log_var):
+    with pytest.raises(ValueError, match=r"same shape \(n, latent\), n at least 1"):
+        marginal_kl(np.zeros(mean), np.zeros(log_var))
+
+
 def test_marginal_kl_repeats_with_its_seed():
     pair = np.random.default_rng(0).standard_normal((2, 20, 2))
+    assert marginal_kl(*pair) == marginal_kl(*pair, samples=2000, seed=0)
     assert marginal_kl(*pair, seed=1) == marginal_kl(*pair, seed=1)
     assert marginal_kl(*pair, seed=1) != marginal_kl(*pair, seed=2)
 
@@ -216,8 +274,35 @@ def test_nearest_distance_is_the_smallest_of_all_distances(n):
     np.testing.assert_allclose(nearest_distance(a, b), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("a", "b"), [((4, 3), (4, 2)), ((4, 2), (4, 3)), ((0, 2), (4, 2)), ((4, 2), (0, 2))])
+def test_nearest_distance_needs_rows_of_one_shape(a, b):
+    with pytest.raises(ValueError, match="rows of one shape"):
+        nearest_distance(np.zeros(a), np.zeros(b))
+
+
 def test_nearest_distance_to_itself_is_zero(images):
     assert nearest_distance(images, images).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("measure", "pieces"),
+    [
+        (lambda: nearest_distance(np.zeros((2000, 2)), np.ones((3, 2))), 3),
+        (lambda: nearest_distance(np.zeros((2997, 2)), np.ones((3, 2))), 3),
+        (lambda: digit_features(make_classifier(), np.zeros((2000, *IMAGE_SHAPE), "float32")), 3),
+        (lambda: digit_features(make_classifier(), np.zeros((2997, *IMAGE_SHAPE), "float32")), 3),
+        (lambda: marginal_kl(np.zeros((5, 2)), np.zeros((5, 2)), samples=50), 1),
+        (lambda: marginal_kl(np.zeros((5, 2)), np.zeros((5, 2)), samples=300), 3),
+        (lambda: marginal_kl(np.zeros((5, 2)), np.zeros((5, 2)), samples=396), 3),
+    ],
+)
+def test_large_inputs_are_worked_on_in_pieces(measure, pieces, monkeypatch):
+    """So that memory does not grow with the square of the images, or with the draws."""
+    seen, split = [], np.array_split
+    monkeypatch.setattr(np, "array_split", lambda array, count: seen.append(count) or split(array, count))
+    measure()
+    assert seen == [pieces]
+    assert isinstance(seen[0], int)
 
 
 def test_step_lengths_are_distances_between_neighbours():
@@ -225,6 +310,7 @@ def test_step_lengths_are_distances_between_neighbours():
     path[1, 0, 0] = 3.0
     path[2, 0, :2] = [[3.0], [4.0]]
     np.testing.assert_allclose(step_lengths(path), [3.0, 4.0])
+    np.testing.assert_allclose(step_lengths(path[:2]), [3.0])
 
 
 def test_digit_features_are_the_classifiers_last_hidden_layer(images):
