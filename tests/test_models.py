@@ -588,3 +588,11 @@ def test_noise_goes_on_under_loss_scaling(images, policy):
     vae = frozen(small_vae(seed=1))
     losses = {vae.fit(images, batch_size=130, verbose=0).history["reconstruction_loss"][0] for _ in range(3)}
     assert len(losses) == 3
+
+
+def test_a_silent_fit_prints_nothing(images, capsys):
+    for build in BUILD.values():
+        model = build()
+        model.compile("adam", jit_compile=False)
+        model.fit(images, verbose=0)
+    assert capsys.readouterr().out == ""
