@@ -39,5 +39,12 @@ def digit_labels(value, count, name="labels"):
     return labels
 
 
+def one_of(value, names, name):
+    """Return `value`, or raise a ValueError if it is not one of these names."""
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}. Received: {name}={value!r}")
+    return value
+
+
 def _is_finite(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

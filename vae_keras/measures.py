@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.checks import above_zero, not_negative, whole_number
+from vae_keras.checks import above_zero, not_negative, one_of, whole_number
 from vae_keras.data import PIXELS, check_images
 from vae_keras.losses import kl_divergence
 from vae_keras.models import VAE
@@ -94,13 +94,9 @@ def effective_beta(
         ValueError: an unknown name or a weight out of range.
     """
     per_pixel = {"half_squared": 1.0, "squared": 2.0, "cross_entropy": 1.0}
-    for name, value, known in (
-        ("reconstruction", reconstruction, per_pixel),
-        ("pixels", pixels, ("sum", "mean")),
-        ("latents", latents, ("sum", "mean")),
-    ):
-        if not isinstance(value, str) or value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}. Received: {name}={value!r}")
+    one_of(reconstruction, per_pixel, "reconstruction")
+    one_of(pixels, ("sum", "mean"), "pixels")
+    one_of(latents, ("sum", "mean"), "latents")
     above_zero(reconstruction_weight, "reconstruction_weight")
     not_negative(kl_weight, "kl_weight")
     latent_dim, n_pixels = whole_number(latent_dim, "latent_dim"), whole_number(n_pixels, "n_pixels")

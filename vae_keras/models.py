@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.checks import above_zero, not_negative, whole_number
+from vae_keras.checks import above_zero, not_negative, one_of, whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
 from vae_keras.files import saved_whole
 from vae_keras.inputs import check_validation, checked, images_of, named_errors, no_weights, one_image
@@ -77,8 +77,7 @@ class LatentModel(keras.Model):
         Raises:
             ValueError: more than one image at an end, steps below 2, or an unknown path.
         """
-        if not isinstance(path, str) or path not in PATHS:
-            raise ValueError(f"path must be one of {', '.join(map(repr, PATHS))}. Received: path={path!r}")
+        one_of(path, PATHS, "path")
         ends = [self._codes(one_image(x, name))[0] for x, name in ((x_a, "x_a"), (x_b, "x_b"))]
         return self.decode(PATHS[path](*ends, steps))
 
@@ -313,10 +312,7 @@ class VAE(LatentModel):
         seed=None,
         **kwargs,
     ):
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(
-                f"likelihood must be one of {', '.join(map(repr, LIKELIHOODS))}. Received: likelihood={likelihood!r}"
-            )
+        one_of(likelihood, LIKELIHOODS, "likelihood")
         above_zero(sigma, "sigma")
         not_negative(beta, "beta")
         not_negative(reconstruction_weight, "reconstruction_weight")

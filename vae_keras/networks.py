@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-from vae_keras.checks import whole_number
+from vae_keras.checks import one_of, whole_number
 from vae_keras.data import IMAGE_SHAPE
 
 NETWORKS = ("dense", "conv")
@@ -86,6 +86,5 @@ def make_classifier():
 
 
 def _check(latent_dim, network):
-    if network not in NETWORKS:
-        raise ValueError(f"network must be one of {', '.join(map(repr, NETWORKS))}. Received: network={network!r}")
+    one_of(network, NETWORKS, "network")
     return whole_number(latent_dim, "latent_dim")
