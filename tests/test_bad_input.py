@@ -116,6 +116,12 @@ def spoiled(make):
     return build
 
 
+def uneven_encoder():
+    images = keras.Input((28, 28, 1))
+    x = keras.layers.Flatten()(images)
+    return keras.Model(images, [keras.layers.Dense(size)(x) for size in (2, 3)])
+
+
 def tangle():
     """A decoder in which a layer does not follow the one before it."""
     z = keras.Input((2,))
@@ -267,7 +273,10 @@ CALLS = [
     ("an autoencoder's encoder in a VAE", lambda g: VAE(small_encoder(("code",)), small_decoder()), ValueError,
      r"\(mean, log_var\).* Received: shapes \[\(1, 2\)\]"),
     ("a VAE's encoder in an autoencoder", lambda g: Autoencoder(small_encoder(), small_decoder()), ValueError,
-     r"encoder must map images .* Received: shapes \[\(1, 2\), \(1, 2\)\]"),
+     r"encoder must map images \(batch, 28, 28, 1\) to z \(batch, latent\)\. "
+     r"Received: shapes \[\(1, 2\), \(1, 2\)\]"),
+    ("heads of different shapes", lambda g: VAE(uneven_encoder(), small_decoder()), ValueError,
+     r"encoder must map .*\(mean, log_var\).* Received: shapes \[\(1, 2\), \(1, 3\)\]"),
     ("another latent dimension", lambda g: VAE(small_encoder(), small_decoder(3)), ValueError,
      r"decoder must be .* from \(batch, 2\).* Received: \(None, 3\)"),
     ("a decoder of flat images", lambda g: Autoencoder(small_encoder(("code",)), keras.layers.Dense(784)), ValueError,

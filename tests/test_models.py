@@ -383,6 +383,10 @@ def test_interpolation_runs_from_one_reconstruction_to_the_other(images, kind, p
     np.testing.assert_allclose(steps[[0, -1]], model.reconstruct(images[:2]), atol=1e-6)
 
 
+def test_a_path_has_nine_images_unless_told(trained_vae, images):
+    assert len(trained_vae.interpolate(images[0], images[1])) == 9
+
+
 def test_interpolation_decodes_the_path_asked_for(trained_vae, images):
     ends = trained_vae.encode(images[:2])[0]
     for path, codes in (("linear", linear_path(*ends, 7)), ("spherical", spherical_path(*ends, 7))):
