@@ -1,4 +1,4 @@
-"""nbgrader's settings for this folder: `nbgrader generate_assignment hw1` here makes `release/hw1` from `source/hw1`."""
+"""nbgrader's settings: `nbgrader generate_assignment hw1 --force --no-db` here makes release/hw1 from source/hw1."""
 
 c = get_config()  # noqa: F821  nbgrader defines it
 

@@ -1,5 +1,7 @@
 """What all tests share: no figure on a screen, the offline digits, and nothing in the user's own folders."""
 
+import vae_keras  # noqa: F401, I001  first: it keeps TensorFlow's start-up lines quiet
+
 import keras
 import matplotlib
 import matplotlib.pyplot as plt
