@@ -58,7 +58,7 @@ def _blobs(rng):
     centres, widths = rng.uniform(5, 22, (4, 2)), rng.uniform(1.5, 3, 4)
     image = sum(np.exp(-((y - v) ** 2 + (x - u) ** 2) / (2 * w**2)) for (v, u), w in zip(centres, widths, strict=True))
     image = np.where(image < 0.1, 0, image)
-    return (0.04 * image / image.mean())[..., None]
+    return (0.03 * image / image.mean())[..., None]
 
 
 def _walk(start, end, lengths, detour=None):
