@@ -1,0 +1,275 @@
+"""Grade a folder of submitted notebooks: `python homework/grade.py hw2 SUBMISSIONS --out GRADES`.
+
+Writes GRADES/grades.csv, GRADES/answers.html (the written answers below the marking guide) and a page of feedback for
+each student. README.md beside this file says how to assign, collect, grade and return.
+"""
+
+import argparse
+import asyncio
+import builtins
+import os
+import pathlib
+import re
+import sys
+import traceback
+
+from grading import notebooks, pages
+from grading.kernel import landlock_version
+from grading.run import Died, Process, run_cells
+from grading.submissions import collect, student_of  # noqa: F401
+from nbclient.exceptions import DeadKernelError
+from tqdm import tqdm
+
+import vae_keras  # noqa: F401  keeps TensorFlow quiet
+from vae_keras.homework import task_of
+
+RUNS = 4  # of one notebook: a cell or task that ends the process is left out of the next run
+NOT_SOLVED = "not solved"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Grader:
+    """Grades one file after the other, each in a process of its own, `options.jobs` at a time."""
+
+    def __init__(self, assignment, options):
+        self.assignment, self.options = assignment, options
+        self.free, self.comparing = asyncio.Semaphore(options.jobs), asyncio.Lock()
+
+    def process(self):
+        """The place for one student's code."""
+        hidden = (self.assignment.course, self.options.submissions, self.options.out)
+        return Process(hidden, self.options.jobs, self.options.user, self.options.memory)
+
+    async def student(self, student, paths):
+        """All files of a student: {check: (points, reason)}, remarks, {question: answer}, and the page's cells."""
+        results, remarks, texts, cells = {}, [], {}, []
+        async with self.free:
+            graded = []
+            for path in paths:
+                try:
+                    graded.append((path, await self.file(path)))
+                except ValueError as error:
+                    remarks.append(f"{path.name}: {error}")
+                except Exception as error:  # of this grader: nobody's damage stops the batch
+                    traceback.print_exc()
+                    remarks.append(f"{path.name}: the grader failed ({type(error).__name__}); grade it by hand")
+        unread = "; ".join(remarks)
+        for given in self.assignment.notebooks:
+            those = [(path, grades) for path, grades in graded if grades["given"] is given]
+            if those:
+                path, best = max(those, key=lambda one: sum(points for points, _ in one[1]["results"].values()))
+                results |= best["results"]
+                texts |= best["texts"]
+                cells += best["cells"]
+                remarks += best["remarks"]
+                if len(those) > 1:
+                    remarks.append(f"{len(those)} files: {path.name} counts, no other has more points")
+            else:
+                results |= dict.fromkeys(given.checks, (0, unread or f"no {given.name}.ipynb"))
+        return results, remarks, texts, cells
+
+    async def file(self, path):
+        """One file.
+
+        Raises:
+            ValueError: it is not a notebook of this assignment.
+        """
+        if path.suffix != ".ipynb":
+            raise ValueError("not a notebook")
+        cells, remarks = notebooks.read(path)
+        if not any(cell.cell_type == "code" and cell.source.strip() for cell in cells):
+            raise ValueError("a notebook without code")
+        given = self.assignment.notebook_of(cells)
+        if given is None:
+            raise ValueError(f"not a notebook of {self.assignment.name}")
+        cells, origin, restored = notebooks.restore(cells, given)
+        texts = {question: notebooks.answer_to(question, cells, origin) for question in given.questions}
+        remarks += restored + notebooks.looks(cells, origin, given)
+        results, cells = await self.notebook(given, cells, origin)
+        return {"given": given, "results": results, "texts": texts, "remarks": remarks, "cells": cells}
+
+    async def notebook(self, given, cells, origin):
+        """Run the cells and ask for every check's answers: {check: (points, reason)}, and the cells as they ran."""
+        results, skipped, ran = {}, {}, notebooks.as_notebook(cells)
+        for check in given.checks:
+            places = notebooks.places(check, given, cells, origin)
+            stubs = [given.cells[i].source for i in given.solutions(check)]
+            if places and all(notebooks.is_stub(cells[i].source, stub) for i in places for stub in stubs):
+                results[check] = 0, NOT_SOLVED
+        for _ in range(RUNS):
+            if len(results) == len(given.checks):
+                break
+            ran = notebooks.as_notebook(cells)
+            try:
+                async with self.process() as process:
+                    cut = await run_cells(process, ran, skipped, self.options.timeout)
+                    for hidden in (False, True):  # first those of which a student may know what they are
+                        for check in given.checks:
+                            if check not in results:
+                                places = notebooks.places(check, given, cells, origin)
+                                fault = await self.fault(process, check, hidden, ran, places, cut)
+                                if fault or hidden:
+                                    results[check] = (0, fault) if fault else (check.points, "")
+            except Died as death:
+                if isinstance(death.where, notebooks.Check):
+                    results[death.where] = 0, death.reason
+                    continue
+                skipped[death.where] = death.reason
+                results |= {  # the cell that checks an answer shows what the answer does
+                    check: (0, death.reason)
+                    for check in given.checks
+                    if origin[death.where] is not None
+                    and notebooks.name_of(given.cells[origin[death.where]]) == check.name
+                }
+        for place, reason in skipped.items():
+            ran.cells[place].outputs = [notebooks.note(f"left out: {reason}")]
+        return {
+            check: results.get(check, (0, "the process ended again and again")) for check in given.checks
+        }, ran.cells
+
+    async def fault(self, process, check, hidden, ran, places, cut):
+        """What is wrong with the answers that a check is about, "" if nothing is.
+
+        Raises:
+            Died: asking for it ended the process.
+        """
+        for name, expression in check.answers:
+            task = task_of(name)
+            for arguments in self.assignment.hidden[name] if hidden else task.examples:
+                try:
+                    values = await process.values(name, expression, arguments, self.options.timeout)
+                except DeadKernelError as error:
+                    raise Died(check, error) from None
+                if isinstance(values, tuple):
+                    return _reason(values, expression, hidden, ran, places, cut)
+                async with self.comparing:  # probes set seeds
+                    fault = await asyncio.to_thread(task.fault, values, arguments)
+                if fault:
+                    where = " on an example of the grader's" * hidden
+                    return f"gives other values than it should{where}" + f"; hint: {fault[2]}" * bool(fault[2])
+        return ""
+
+
+def _reason(problem, expression, hidden, ran, places, cut):
+    """Why there are no numbers, in words that say nothing of a hidden example."""
+    kind, text = problem
+    if kind == "missing":
+        for place in reversed(places):
+            if place in cut:
+                return f"its cell was cut short: {cut[place]}"
+            for output in ran.cells[place].outputs:
+                if output.output_type == "error":
+                    return _error(output.ename, output.evalue)
+        return f"no cell defines {expression}"
+    where = ", on an example of the grader's" * hidden
+    if kind == "time":
+        return f"runs too long{where}"
+    if hidden and kind != "NotImplementedError":  # a student's own error might tell what the example is
+        return f"raises {kind if hasattr(builtins, kind) else 'an error'}{where}"
+    return _error(kind, text)
+
+
+def _error(name, text):
+    if name == "NotImplementedError":
+        return NOT_SOLVED
+    return f"raises {name}: {ANSI.sub('', text).strip().partition(chr(10))[0][:200]}"
+
+
+def _by_reason(results):
+    """{reason: [tasks]} of those that have no points."""
+    reasons = {}
+    for check, (_, reason) in results.items():
+        if reason:
+            reasons.setdefault(reason, []).append(pages.task(check))
+    return reasons
+
+
+async def grade(assignment, options):
+    """Grade all students, and write the tables and pages."""
+    grader = Grader(assignment, options)
+    async with grader.process() as process:  # the machine's faults are no student's
+        name = next(iter(assignment.hidden))
+        arguments = task_of(name).examples[0]
+        values = await process.values(
+            name, f"__import__('vae_keras.homework').homework.task_of({name!r}).right", arguments, 120
+        )
+        if isinstance(values, tuple):
+            raise SystemExit(f"vae_keras does not work in a student's process: {': '.join(values)}")
+    students = collect(options.submissions, assignment.name)
+    pages_folder = options.out / "feedback"
+    pages_folder.mkdir(parents=True, exist_ok=True)
+    rows, texts = {}, {}
+
+    async def one(student, paths):
+        results, remarks, texts[student], cells = await grader.student(student, paths)
+        total = sum(points for points, _ in results.values())
+        reasons = [
+            f"{', '.join(names)}: {reason}" for reason, names in _by_reason(results).items() if reason not in remarks
+        ]
+        rows[student] = [
+            *(student, ", ".join(path.name for path in paths)),
+            *(pages.number(points) for points, _ in results.values()),
+            *(pages.number(total), *[""] * len(assignment.questions), "; ".join(reasons + remarks)),
+        ]
+        page = pages.feedback(student, results, remarks, assignment.questions, cells)
+        path = pages_folder / (re.sub(r"[^\w. ()+@-]", "_", student) + ".html")
+        await asyncio.to_thread(pages.write_page, path, student, page)
+
+    try:
+        running = [asyncio.ensure_future(one(student, paths)) for student, paths in students.items()]
+        for done in tqdm(asyncio.as_completed(running), total=len(running), unit="student", desc=assignment.name):
+            await done
+    finally:  # what is done is kept
+        for task in running:
+            task.cancel()
+        header = [
+            "student",
+            "file",
+            *(f"{pages.task(c)} ({pages.number(c.points)})" for c in assignment.checks),
+        ]
+        header += ["total", *(f"{q.name} ({pages.number(q.points)})" for q in assignment.questions), "remarks"]
+        pages.write_csv(options.out / "grades.csv", header, [rows[student] for student in sorted(rows)])
+        if assignment.questions:
+            ordered = {student: texts[student] for student in sorted(rows)}
+            pages.write_page(
+                options.out / "answers.html", assignment.name, pages.answers(assignment.questions, ordered)
+            )
+    return rows
+
+
+def parse(arguments=None):
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("assignment", help="such as hw2")
+    parser.add_argument("submissions", type=pathlib.Path, help="the folder of what was handed in")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="the folder for grades and feedback")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="students at a time (default: %(default)s)"
+    )
+    parser.add_argument("--user", help="run students' code as this Unix user; only root can")
+    parser.add_argument("--memory", type=float, default=4, help="GiB for each student (default: %(default)s)")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds for a cell (default: %(default)s)")
+    parser.add_argument("--course", type=pathlib.Path, default=pathlib.Path(__file__).parent, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if sys.platform == "win32":
+        parser.error("student code needs limits that Windows does not have: grade in WSL, or in a container")
+    if not options.submissions.is_dir():
+        parser.error(f"{options.submissions} is not a folder")
+    if options.user and os.getuid():
+        parser.error("--user needs root")
+    return options
+
+
+def main(arguments=None):
+    """Grade; returns the rows of the table, by student."""
+    options = parse(arguments)
+    assignment = notebooks.Assignment(options.course, options.assignment)
+    if not landlock_version():
+        print(
+            "This system has no Landlock: only Python's audit hook guards your files. See README.md.", file=sys.stderr
+        )
+    return asyncio.run(grade(assignment, options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What the lecturer and the students get: two tables and a page for each student."""
+
+import copy
+import csv
+import html
+import re
+
+import bleach
+import nbformat.v4 as nbf
+from nbconvert import HTMLExporter
+
+TAGS = {
+    *bleach.ALLOWED_TAGS,
+    *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "pre", "small", "sub", "sup", "del"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+SHOWN = {"text/plain", "text/html", "text/markdown", "image/png", "image/jpeg", "image/svg+xml"}
+
+
+def number(points):
+    """Points in few words: 3, 2.5."""
+    return f"{points:g}"
+
+
+def task(check):
+    """A check's task, as students know it."""
+    return check.name.removeprefix("check_")
+
+
+def write_csv(path, header, rows):
+    """Write a table that a spreadsheet opens as it is: no cell of it is taken for a formula."""
+    with open(path, "w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows([f"'{cell}" if re.match(r"[=+\-@\t\r]", str(cell)) else cell for cell in row] for row in rows)
+
+
+def write_page(path, title, cells):
+    """Write cells as a page that runs no script of theirs."""
+    cells = copy.deepcopy(cells)
+    for output in [output for cell in cells for output in cell.get("outputs", []) if "data" in output]:
+        output.data = {kind: data for kind, data in output.data.items() if kind in SHOWN}
+        output.metadata = {}
+    exporter = HTMLExporter(sanitize_html=True)
+    exporter.register_filter("clean_html", clean)  # nbconvert's own also removes headings and paragraphs
+    body, _ = exporter.from_notebook_node(nbf.new_notebook(cells=cells), resources={"metadata": {"name": title}})
+    path.write_text(body, encoding="utf-8")
+
+
+def clean(text):
+    """HTML with no more than what Markdown makes and tables need."""
+    return bleach.clean(str(text), TAGS, {**bleach.ALLOWED_ATTRIBUTES, "*": ["class", "id"]})
+
+
+def feedback(student, results, remarks, questions, cells):
+    """The cells of a student's page: what it got and why, then the notebook as it ran.
+
+    Args:
+        results: {check: (points, reason)}.
+    """
+    rows = [
+        (task(check), f"{number(points)} / {number(check.points)}", reason)
+        for check, (points, reason) in results.items()
+    ]
+    rows += [(question.name, f"… / {number(question.points)}", "read by a human") for question in questions]
+    got, most = sum(points for points, _ in results.values()), sum(check.points for check in results)
+    lines = [
+        f"# {html.escape(student)}: {number(got)} of {number(most)} points",
+        "",
+        "| task | points | why |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {' | '.join(html.escape(cell).replace('|', '&#124;') for cell in row)} |" for row in rows]
+    lines += ["", *(f"- {html.escape(remark)}" for remark in remarks)]
+    return [nbf.new_markdown_cell("\n".join(lines)), *cells]
+
+
+def answers(questions, texts):
+    """The cells of the page on which the written answers stand beside the marking guide.
+
+    Args:
+        texts: {student: {question: answer}}.
+    """
+    cells = []
+    for question in questions:
+        cells.append(nbf.new_markdown_cell(f"# {question.name}, {number(question.points)} points\n\n{question.guide}"))
+        for student, given in texts.items():
+            answer = given.get(question) or "*(no answer)*"
+            cells.append(nbf.new_markdown_cell(f"---\n\n**{html.escape(student)}**\n\n{answer}"))
+    return cells
