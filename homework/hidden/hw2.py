@@ -27,7 +27,7 @@ EXAMPLES = {
     ],
     "hw2.SamplingLayer": [
         (array(0.4, 3, -1), array(2, -3, 0.2), 50_000, 1),
-        (array(0, 0.1), array(-100, 5), 50_000, 2),
+        (array(0, 0.1), array(-6, 5), 50_000, 2),
     ],
     "hw2.squared_error": [
         (images(1, 3, 5, 1), images(1, 3, 5, 1), 0.1),

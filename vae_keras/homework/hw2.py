@@ -47,7 +47,8 @@ def statistics(answer, mean, log_var, draws, seed):
         tape.watch([means, log_vars])
         z = layer((means, log_vars))
     by_mean, by_log_var = gradients(tape, z, [means, log_vars])
-    epsilon, again = ((np.asarray(draw, "float64") - mean) / sigma for draw in (z, layer((means, log_vars))))
+    draws = (np.broadcast_to(np.asarray(draw, "float64"), means.shape) for draw in (z, layer((means, log_vars))))
+    epsilon, again = ((draw - mean) / sigma for draw in draws)
     return (
         epsilon.mean(axis=0),
         epsilon.var(axis=0),
@@ -154,7 +155,7 @@ def kl_of(mean, log_var, log_of_variance=lambda log_var: log_var):
 
 IMAGES = array([[[0.0], [1.0]], [[0.5], [0.2]]], [[[1.0], [0.3]], [[0.0], [0.8]]])  # (2, 2, 2, 1)
 PICTURES = array([[[0.1], [0.7]], [[0.5], [0.4]]], [[[0.6], [0.3]], [[0.2], [0.1]]])
-LOGITS = array([[[-2.0], [1.5]], [[0.3], [-0.7]]], [[[2.5], [-1.0]], [[0.0], [0.6]]])
+LOGITS = array([[[-2.0], [1.5]], [[0.3], [-0.7]]], [[[2.5], [-1.0]], [[0.9], [0.6]]])
 FAR_LOGITS = array([[[-17.0], [17.0]], [[30.0], [-30.0]]])
 
 TASKS = {
@@ -201,7 +202,7 @@ TASKS = {
     ),
     "squared_error": Task(
         right=reconstruction_loss,
-        examples=[(IMAGES, PICTURES, 0.5), (IMAGES, PICTURES, 3.0)],
+        examples=[(IMAGES, PICTURES, 0.4), (IMAGES, PICTURES, 3.0)],
         probe=one_array,
         mistakes={
             "a mean over pixels: ‖x − x̂‖² is a sum": (
@@ -223,7 +224,9 @@ TASKS = {
         examples=[(IMAGES, LOGITS), (array([[[1.0], [0.0]], [[0.0], [1.0]]]), FAR_LOGITS)],
         probe=with_gradient,
         mistakes={
-            "a mean over pixels: the loss of an image is a sum": lambda x, logits: bernoulli_loss(x, logits) / 4,
+            "a mean over pixels: the loss of an image is a sum": (
+                lambda x, logits: bernoulli_loss(x, logits) / (x.shape[1] * x.shape[2])
+            ),
             "the sign: where p is the pixel itself, the loss must be at its lowest": (
                 lambda x, logits: -bernoulli_loss(x, logits)
             ),
@@ -237,8 +240,9 @@ TASKS = {
     "kl": Task(
         right=kl_of,
         examples=[
+            (array([0.5, 2, -1], [0, 1, -0.3]), array([1, -2, -0.4], [0.1, 0.8, 0.3])),
             (array([1, -2]), array([0.5, -1])),
-            (array([0, 0], [0.5, 2], [-1, 1]), array([0, 0], [1, -2], [-0.3, 0.8])),
+            (array([0, 0]), array([0, 0])),
             (array([0.5, 1]), array([-100, 2])),
         ],
         probe=one_array,
@@ -247,14 +251,8 @@ TASKS = {
             "a mean over the latent dimensions: KL is a sum over them": (
                 lambda mean, log_var: kl_of(mean, log_var) / mean.shape[1]
             ),
-            "log_var is log σ². Which of its terms did you take for σ?": (
-                lambda mean, log_var: (
-                    0.5 * ops.sum(ops.square(mean) + ops.exp(0.5 * log_var) - 1 - 0.5 * log_var, axis=-1)
-                )
-            ),
-            "σ² is exp(log_var). Did you square it once more?": (
-                lambda mean, log_var: 0.5 * ops.sum(ops.square(mean) + ops.exp(2 * log_var) - 1 - log_var, axis=-1)
-            ),
+            "the formula has σ² and log σ². You put in σ and log σ": lambda mean, log_var: kl_of(mean, 0.5 * log_var),
+            "you took log_var for σ, but it is log σ²": lambda mean, log_var: kl_of(mean, ops.log(ops.square(log_var))),
             "one factor is missing: look at what stands in front of the sum": lambda *pair: 2 * kl_of(*pair),
             "one number for the whole batch: each image has a KL of its own": lambda *pair: ops.mean(kl_of(*pair)),
             "at log σ² = −100 you take the logarithm of 0. You already have this logarithm": (
@@ -266,7 +264,7 @@ TASKS = {
         right=vae_of(),
         examples=[(5, 2, 3, 2.0, 0)],
         probe=two_steps,
-        rtol=1e-3,
+        rtol=1e-5,  # of a loss of 570 nats: a batch mean in place of a mean over images changes it by 0.1
         atol=1e-3,
         mistakes={
             "the weights are right, the numbers of the epoch are not: its last batch is shorter than the others. "
