@@ -383,6 +383,11 @@ def test_interpolation_runs_from_one_reconstruction_to_the_other(images, kind, p
     np.testing.assert_allclose(steps[[0, -1]], model.reconstruct(images[:2]), atol=1e-6)
 
 
+@pytest.mark.parametrize("make", [make_autoencoder, make_vae])
+def test_models_have_two_latent_dimensions_unless_told(make):
+    assert make().latent_dim == 2
+
+
 def test_a_path_has_nine_images_unless_told(trained_vae, images):
     assert len(trained_vae.interpolate(images[0], images[1])) == 9
 
@@ -446,6 +451,14 @@ def test_every_batch_of_an_evaluation_has_noise_of_its_own(images):
     first = vae.evaluate(one_image[:1], verbose=0)[1]
     assert ten_alone != pytest.approx(first, rel=1e-5)
     assert ten_in_one != pytest.approx(first, rel=1e-5)
+
+
+def test_an_evaluation_does_not_draw_the_noise_of_the_first_step(images):
+    vae = frozen(small_vae(seed=1, sigma=0.1))
+    tested = vae.evaluate(images[:64], batch_size=64, verbose=0, return_dict=True)
+    trained = vae.fit(images[:64], batch_size=64, shuffle=False, verbose=0).history
+    assert tested["kl_loss"] == pytest.approx(trained["kl_loss"][0])
+    assert tested["reconstruction_loss"] != pytest.approx(trained["reconstruction_loss"][0], rel=1e-5)
 
 
 def test_evaluation_repeats_itself_and_has_noise(images):
