@@ -172,7 +172,8 @@ def _reason(problem, expression, hidden, ran, places, cut):
 def _error(name, text):
     if name == "NotImplementedError":
         return NOT_SOLVED
-    return f"raises {name}: {ANSI.sub('', text).strip().partition(chr(10))[0][:200]}"
+    text = re.sub(r" \(\d+\.py, line", " (line", ANSI.sub("", text))  # IPython's file of a cell
+    return f"raises {name}: {text.strip().partition(chr(10))[0][:200]}"
 
 
 def _by_reason(results):
@@ -213,7 +214,11 @@ async def grade(assignment, options):
         ]
         page = pages.feedback(student, results, remarks, assignment.questions, cells)
         path = pages_folder / (re.sub(r"[^\w. ()+@-]", "_", student) + ".html")
-        await asyncio.to_thread(pages.write_page, path, student, page)
+        try:
+            await asyncio.to_thread(pages.write_page, path, student, page)
+        except Exception:  # of something that the student's cells show
+            traceback.print_exc()
+            await asyncio.to_thread(pages.write_page, path, student, page[:1])
 
     try:
         running = [asyncio.ensure_future(one(student, paths)) for student, paths in students.items()]

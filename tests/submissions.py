@@ -31,7 +31,11 @@ MISTAKES = {
     "1 squared error averaged over the pixels": ("squared_error", "ops.sum", "ops.mean"),
     "1 cross-entropy averaged over the pixels": ("cross_entropy", "ops.sum", "ops.mean"),
     "2 KL with the other sign": ("kl", "return 0.5", "return -0.5"),
-    "2 sigma taken for log sigma squared": ("kl", "ops.exp(log_var)", "ops.exp(0.5 * log_var)"),
+    "2 sigma taken for log sigma squared": (
+        "kl",
+        "ops.exp(log_var) - 1 - log_var",
+        "ops.exp(0.5 * log_var) - 1 - 0.5 * log_var",
+    ),
     "3 sigmoid, then cross-entropy": (
         "cross_entropy",
         "return ops.sum(ops.softplus(logits) - x * logits, axis=(1, 2, 3))",
@@ -167,20 +171,24 @@ def with_copied_cells(course):
 
 
 def reads_hidden(course):
+    """Tries what a student may think of; what only Landlock stops is tried where the system has it."""
+    beyond_python = """
+attempt(lambda: tf.io.gfile.GFile(folder + "/hidden/hw2.py").read())
+attempt(lambda: tf.io.read_file(folder + "/source/hw2/hw2.ipynb").numpy())
+"""
     text = f"""
-import os, pathlib, runpy
+import os, runpy
 folder, found = {str(course)!r}, ""
 def attempt(look):
     global found
     try: found += str(look())
     except BaseException as error: print(type(error).__name__)
 attempt(lambda: open(folder + "/hidden/hw2.py").read())
-attempt(lambda: tf.io.gfile.GFile(folder + "/hidden/hw2.py").read())
-attempt(lambda: tf.io.read_file(folder + "/source/hw2/hw2.ipynb").numpy())
 attempt(lambda: os.listdir(folder + "/hidden"))
 attempt(lambda: runpy.run_path(folder + "/hidden/hw2.py"))
 attempt(lambda: os.popen("cat " + folder + "/hidden/hw2.py").read())
 attempt(lambda: os.chdir(folder) or check("hw2.kl", None, hidden=True))
+{beyond_python if grade.landlock_version() else ""}
 print("found:", found)
 kl = (lambda *pair: 0) if not found else eval("lost")
 """
@@ -188,11 +196,18 @@ kl = (lambda *pair: 0) if not found else eval("lost")
 
 
 def writes_outside(course, place):
+    beyond_python = f"""
+attempt(lambda: tf.io.write_file({str(place)!r}, "x"))
+attempt(lambda: tf.io.gfile.remove({str(place.parent / "precious")!r}))
+"""
     text = f"""
-for write in (lambda: open({str(place)!r}, "w").write("x"), lambda: tf.io.write_file({str(place)!r}, "x"),
-              lambda: tf.io.gfile.remove({str(place.parent / "precious")!r})):
+import os
+def attempt(write):
     try: write()
     except Exception as error: print(type(error).__name__)
+attempt(lambda: open({str(place)!r}, "w").write("x"))
+attempt(lambda: os.remove({str(place.parent / "precious")!r}))
+{beyond_python if grade.landlock_version() else ""}
 open("notes.txt", "w").write("in my own folder")
 """
     return Book(course).add(text, after="imports").bytes()

@@ -130,6 +130,14 @@ def test_deleted_edited_and_copied_cells_are_put_right(course, hand_in, assignme
         assert text in "; ".join(remarks)
 
 
+def test_cells_of_the_students_own_stay_where_they_are(course, hand_in, assignment):
+    book = Book(course).add("first = 1", after="imports").add("second = 2", after="kl").add("third = 3", after="kl")
+    cells, origin, remarks = notebooks.restore(hand_in(book.bytes()), assignment.notebooks[0])
+    assert [cell.source for cell in cells] == [cell.source for cell in book.notebook.cells]
+    assert origin.count(None) == 3
+    assert not remarks
+
+
 def test_without_metadata_cells_are_known_by_what_they_define(course, hand_in, assignment):
     given = assignment.notebooks[0]
     cells = hand_in(without_metadata(course))

@@ -48,7 +48,9 @@ class Assignment:
         if not paths:
             raise SystemExit(f"no {course / 'release' / name}: run nbgrader generate_assignment {name} --no-db first")
         self.notebooks = [Given(path, course / "source" / name / path.name) for path in paths]
-        self.hidden = runpy.run_path(str(course / "hidden" / f"{name}.py"))["EXAMPLES"]
+        self.hidden = {}
+        for file in {task.partition(".")[0] for check in self.checks for task, _ in check.answers}:
+            self.hidden |= runpy.run_path(str(course / "hidden" / f"{file}.py"))["EXAMPLES"]
 
     @property
     def checks(self):
@@ -210,7 +212,7 @@ def restore(cells, given):
         original = None if index is None else given.cells[index]
         if original is None or is_solution(original):
             add(cell, index)
-            if index in seen and cell.cell_type == "code":
+            if original is not None and index in seen and cell.cell_type == "code":
                 remarks.append(f"two cells of {name_of(original)}: Python takes the last")
         elif index in seen:
             remarks.append(f"a copy of {name_of(original)} is ignored")

@@ -134,14 +134,13 @@ class Process:
         """Execute one cell of a notebook. Returns whether it ended by itself.
 
         Raises:
-            DeadKernelError: the process died, or had to be killed because it could not be interrupted.
+            DeadKernelError: the process died, or has to: it could not be interrupted, or its memory is full.
         """
         client = Client(notebook, km=self.manager, allow_errors=True, store_widget_state=False, iopub_timeout=30)
         client.kc, client.wanted = self.client, wanted
         client.reset_execution_trackers()
         cell = notebook.cells[index]
-        cell.pop("execution_count", None)
-        running = asyncio.ensure_future(client.async_execute_cell(cell, index, execution_count=index + 1))
+        running = asyncio.ensure_future(client.async_execute_cell(cell, index))
         done, _ = await asyncio.wait({running}, timeout=seconds)
         in_time = bool(done)
         if not in_time:
@@ -151,9 +150,14 @@ class Process:
             running.cancel()
             with contextlib.suppress(DeadKernelError, asyncio.CancelledError):
                 await running
-            raise DeadKernelError("it cannot be interrupted")
+            raise DeadKernelError("it could not be interrupted")
         cell.metadata.pop("size", None)
-        await running
+        try:
+            await running
+        except DeadKernelError:
+            raise DeadKernelError("it ended the process (by its memory, exit() or os._exit)") from None
+        if any(output.get("ename") in ("MemoryError", "ResourceExhaustedError") for output in cell.outputs):
+            raise DeadKernelError(f"it took more than {self.memory:g} GiB")  # and still holds them
         return in_time
 
     async def values(self, task, expression, arguments, seconds):
