@@ -118,13 +118,13 @@ def test_a_failed_hidden_example_is_not_shown(double, tmp_path, monkeypatch):
 # Fair
 
 
-@pytest.mark.parametrize(("name", "answer"), answers("RIGHT"))
+@pytest.mark.parametrize(("name", "answer"), list(answers("RIGHT")))
 def test_a_right_answer_passes_in_every_style(name, answer, at_home):
     check(name, answer)
     check(name, answer, hidden=True)
 
 
-@pytest.mark.parametrize(("name", "answer"), answers("WRONG"))
+@pytest.mark.parametrize(("name", "answer"), list(answers("WRONG")))
 def test_a_wrong_answer_fails(name, answer, at_home):
     try:
         check(name, answer)
@@ -136,7 +136,7 @@ def test_a_wrong_answer_fails(name, answer, at_home):
     pytest.fail("it passes")
 
 
-@pytest.mark.parametrize(("name", "hint", "mistaken"), mistakes())
+@pytest.mark.parametrize(("name", "hint", "mistaken"), list(mistakes()))
 def test_a_usual_mistake_gets_its_hint(name, hint, mistaken):
     with pytest.raises(AssertionError) as error:
         check(name, mistaken)

@@ -417,8 +417,8 @@ class _Mean(keras.metrics.Mean):
         super().__init__(name)
         self.broken_steps = self.add_variable(shape=(), initializer="zeros", name="broken_steps")
 
-    def update_state(self, values):
-        super().update_state(values)
+    def update_state(self, values, sample_weight=None):
+        super().update_state(values, sample_weight)
         self.broken_steps.assign_add(ops.cast(~ops.isfinite(ops.sum(values)), "float32"))
 
 
