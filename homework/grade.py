@@ -85,12 +85,13 @@ class Grader:
         cells, origin, restored = notebooks.restore(cells, given)
         texts = {question: notebooks.answer_to(question, cells, origin) for question in given.questions}
         remarks += restored + notebooks.looks(cells, origin, given)
-        results, cells = await self.notebook(given, cells, origin)
+        results, cells, done = await self.notebook(given, cells, origin)
+        remarks += done
         return {"given": given, "results": results, "texts": texts, "remarks": remarks, "cells": cells}
 
     async def notebook(self, given, cells, origin):
-        """Run the cells and ask for every check's answers: {check: (points, reason)}, and the cells as they ran."""
-        results, skipped, ran = {}, {}, notebooks.as_notebook(cells)
+        """Run the cells, ask for every check's answers: {check: (points, reason)}, cells as they ran, remarks."""
+        results, skipped, cut, refused, ran = {}, {}, {}, [], notebooks.as_notebook(cells)
         for check in given.checks:
             places = notebooks.places(check, given, cells, origin)
             stubs = [given.cells[i].source for i in given.solutions(check)]
@@ -102,7 +103,10 @@ class Grader:
             ran = notebooks.as_notebook(cells)
             try:
                 async with self.process() as process:
-                    cut = await run_cells(process, ran, skipped, self.options.timeout)
+                    try:
+                        cut = await run_cells(process, ran, skipped, self.options.timeout)
+                    finally:  # not later: what is tried with a hidden example may tell what it is
+                        refused += process.refused()
                     for hidden in (False, True):  # first those of which a student may know what they are
                         for check in given.checks:
                             if check not in results:
@@ -111,21 +115,18 @@ class Grader:
                                 if fault or hidden:
                                     results[check] = (0, fault) if fault else (check.points, "")
             except Died as death:
-                if isinstance(death.where, notebooks.Check):
-                    results[death.where] = 0, death.reason
-                    continue
-                skipped[death.where] = death.reason
-                results |= {  # the cell that checks an answer shows what the answer does
-                    check: (0, death.reason)
-                    for check in given.checks
-                    if origin[death.where] is not None
-                    and notebooks.name_of(given.cells[origin[death.where]]) == check.name
-                }
+                check = death.where
+                if isinstance(check, int):
+                    skipped[check] = death.reason
+                    check = given.check_of(origin[check])  # the cell that checks an answer shows what it does
+                if check:
+                    results[check] = 0, death.reason
         for place, reason in skipped.items():
             ran.cells[place].outputs = [notebooks.note(f"left out: {reason}")]
-        return {
-            check: results.get(check, (0, "the process ended again and again")) for check in given.checks
-        }, ran.cells
+        remarks = [f"cell {place + 1}: {reason}" for place, reason in sorted((cut | skipped).items())]
+        remarks += list(dict.fromkeys(refused))[:5]
+        results = {check: results.get(check, (0, "the process ended again and again")) for check in given.checks}
+        return results, ran.cells, remarks
 
     async def fault(self, process, check, hidden, ran, places, cut):
         """What is wrong with the answers that a check is about, "" if nothing is.
@@ -197,6 +198,8 @@ async def grade(assignment, options):
         if isinstance(values, tuple):
             raise SystemExit(f"vae_keras does not work in a student's process: {': '.join(values)}")
     students = collect(options.submissions, assignment.name)
+    if not students:
+        raise SystemExit(f"no files in {options.submissions}")
     pages_folder = options.out / "feedback"
     pages_folder.mkdir(parents=True, exist_ok=True)
     rows, texts = {}, {}
@@ -227,11 +230,8 @@ async def grade(assignment, options):
     finally:  # what is done is kept
         for task in running:
             task.cancel()
-        header = [
-            "student",
-            "file",
-            *(f"{pages.task(c)} ({pages.number(c.points)})" for c in assignment.checks),
-        ]
+        header = ["student", "file"]
+        header += [f"{pages.task(check)} ({pages.number(check.points)})" for check in assignment.checks]
         header += ["total", *(f"{q.name} ({pages.number(q.points)})" for q in assignment.questions), "remarks"]
         pages.write_csv(options.out / "grades.csv", header, [rows[student] for student in sorted(rows)])
         if assignment.questions:

@@ -235,11 +235,11 @@ def the_class(course, scratch):
     add("no cells", nbformat.writes(nbf.new_notebook()).encode(), everything, "without code")
     add("not a notebook at all", b"%PDF-1.7 \xff\xfe\x00", everything, "not a notebook")
     add("syntax error", changed(course, "kl", "def kl(mean, log_var)\n    return 0"), {"kl"}, "SyntaxError")
-    add("infinite loop in a cell", Book(course).add("while True:\n    pass", after="kl").bytes())
+    add("infinite loop in a cell", Book(course).add("while True:\n    pass", after="kl").bytes(), (), "more than 60 s")
     loop = "def kl(*pair):\n    while True:\n        try: pass\n        except BaseException: pass"
     add("infinite loop that cannot be interrupted", changed(course, "kl", loop), {"kl"}, "too long|interrupted")
     hog = "import numpy as np\nhog = []\nwhile True:\n    hog.append(np.ones(10**7))"
-    add("memory hog", Book(course).add(hog, after="kl").bytes())
+    add("memory hog", Book(course).add(hog, after="kl").bytes(), (), "more than 4 GiB")
     add(
         "deleted cells", Book(course).drop("imports", "check_kl", "squared_error").bytes(), {"squared_error"}, "no cell"
     )
@@ -248,8 +248,8 @@ def the_class(course, scratch):
     add("Copy of, from Colab", in_colab(course), path="student{number}/Copy of hw2 (1).ipynb")
     add("lost metadata", without_metadata(course))
     add("wrong kernel", with_kernel(course, "ir"), (), "python3 is used")
-    add("reads the hidden checks", reads_hidden(course), {"kl"}, "kl: gives other values")
-    add("writes outside its folder", writes_outside(course, scratch / "stolen"))
+    add("reads the hidden checks", reads_hidden(course), {"kl"}, "kl: gives other values.*not allowed.*hidden")
+    add("writes outside its folder", writes_outside(course, scratch / "stolen"), (), "not allowed.*stolen")
     add(
         "os._exit",
         changed(course, "kl", "import os\ndef kl(mean, log_var):\n    os._exit(0)"),

@@ -217,12 +217,12 @@ h.Task.values, check, kl = lambda *a: [1.0], lambda *a, **k: None, Always()
         course, "kl", Book(course)["kl"].replace("ops.sum", "ops.mean"), cross_entropy="def cross_entropy(x, logits"
     )
     given = {
-        "right": (Book(course).add("while True:\n    pass", after="kl").bytes(), "", ""),
+        "right": (Book(course).add("while True:\n    pass", after="kl").bytes(), "", "more than 15 s"),
         "wrong": (wrong, "kl cross_entropy", "hint: "),
         "exit": (changed(course, "kl", "import os\ndef kl(*_):\n    os._exit(0)"), "kl", "kl: it ended the process"),
         "lies": (Book(course).add(lies, after="check_kl").bytes(), "kl", "kl: "),
-        "spy": (reads_hidden(course), "kl", "kl: gives other values"),
-        "vandal": (writes_outside(course, tmp_path / "stolen"), "", ""),
+        "spy": (reads_hidden(course), "kl", "not allowed while grading: open"),
+        "vandal": (writes_outside(course, tmp_path / "stolen"), "", "not allowed while grading: os.remove"),
         "none": (b"not a notebook", " ".join(tasks), "not a notebook"),
     }
     (tmp_path / "precious").write_text("the lecturer's")

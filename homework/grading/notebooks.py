@@ -15,7 +15,7 @@ import vae_keras
 
 LARGEST = 30 * 2**20  # bytes of a submitted notebook
 STUB = "YOUR ANSWER HERE"
-SUSPICIOUS = {"task_of", "TASKS", "hidden_examples", "EXAMPLES", "from_json", "mistakes"}
+SUSPICIOUS = {"task_of", "TASKS", "hidden_examples"}
 OWN_FUNCTIONS = {name for name, thing in vars(vae_keras).items() if callable(thing)}
 
 
@@ -51,6 +51,10 @@ class Assignment:
         self.hidden = {}
         for file in {task.partition(".")[0] for check in self.checks for task, _ in check.answers}:
             self.hidden |= runpy.run_path(str(course / "hidden" / f"{file}.py"))["EXAMPLES"]
+        for check in self.checks:
+            for task, _ in check.answers:
+                if task not in self.hidden:
+                    raise SystemExit(f"no hidden examples of {task} in {course / 'hidden'}")
 
     @property
     def checks(self):
@@ -86,9 +90,14 @@ class Given:
 
     def likeness(self, cells):
         """How many of this notebook's own cells and names are among these."""
-        ids = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in self.cells} - {None}
+        ids = {_meta(cell)["grade_id"] for cell in self.cells if is_solution(cell) or _meta(cell).get("grade")}
         ours = {_meta(cell).get("grade_id") for cell in cells} & ids
         return len(ours) + sum(any(defines(cell["source"], name) for cell in cells) for name in self.names)
+
+    def check_of(self, index):
+        """The check that a given cell is; None for any other cell."""
+        names = {check.name: check for check in self.checks}
+        return None if index is None else names.get(name_of(self.cells[index]))
 
     def solutions(self, check):
         """The indices of the cells in which the answers of a check are written."""
@@ -215,8 +224,10 @@ def restore(cells, given):
             if original is not None and index in seen and cell.cell_type == "code":
                 remarks.append(f"two cells of {name_of(original)}: Python takes the last")
         elif index in seen:
-            remarks.append(f"a copy of {name_of(original)} is ignored")
-            if text_of(cell) != text_of(original):
+            if text_of(cell) == text_of(original):
+                remarks.append(f"a copy of {name_of(original)} is ignored")
+            else:
+                remarks.append(f"a changed copy of {name_of(original)} gives no points")
                 add(cell, None)
         elif text_of(cell) == text_of(original):
             add(original, index)

@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
 import vae_keras
+from grading.kernel import REFUSED
 from vae_keras.homework import to_json
 
 GRACE = 5  # seconds in which an interrupted cell has to end
@@ -34,11 +35,7 @@ class Died(Exception):
 
     def __init__(self, where, reason):
         super().__init__(reason)
-        interrupted = "interrupted" in str(reason)
-        self.where = where
-        self.reason = (
-            "it could not be interrupted" if interrupted else "it ended the process (memory, exit(), os._exit)"
-        )
+        self.where, self.reason = where, str(reason)
 
 
 class Client(NotebookClient):
@@ -69,6 +66,7 @@ class Process:
     def __init__(self, hidden, jobs=1, user=None, memory=4):
         self.hidden = [os.path.realpath(folder) for folder in hidden]
         self.jobs, self.user, self.memory = jobs, user, memory
+        self.group = self.client = None
 
     async def __aenter__(self):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="grading-")).resolve()
@@ -121,14 +119,21 @@ class Process:
 
     async def __aexit__(self, *_):
         """Kill it, with all that it has started, and remove its folder."""
-        if getattr(self, "client", None):
+        if self.client:
             self.client.stop_channels()
-        if self.manager.has_kernel:
+        if self.group:  # what it has started may outlive it
             with contextlib.suppress(OSError):
-                os.killpg(self.manager.provisioner.pgid, signal.SIGKILL)
+                os.killpg(self.group, signal.SIGKILL)
+        if self.manager.has_kernel:
             await self.manager.shutdown_kernel(now=True)
         self.log.close()
         shutil.rmtree(self.base, ignore_errors=True)
+
+    def refused(self):
+        """What it has tried so far, and was not allowed."""
+        self.log.seek(0)
+        lines = self.log.read(100_000).decode(errors="replace").splitlines()
+        return [line[:200] for line in lines if line.startswith(REFUSED)]
 
     async def execute(self, notebook, index, seconds, wanted=None):
         """Execute one cell of a notebook. Returns whether it ended by itself.
