@@ -270,9 +270,9 @@ def main(arguments=None):
     options = parse(arguments)
     assignment = notebooks.Assignment(options.course, options.assignment)
     if not landlock_version():
-        print(
-            "This system has no Landlock: only Python's audit hook guards your files. See README.md.", file=sys.stderr
-        )
+        print("No Landlock here: only Python's audit hook guards your files, see README.md.", file=sys.stderr)
+    if not (os.getuid() or options.user):
+        print("Students' code runs as root: name another user by --user, see README.md.", file=sys.stderr)
     return asyncio.run(grade(assignment, options))
 
 

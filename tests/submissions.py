@@ -6,6 +6,7 @@ Prints what each deserved, what each got, and why; ends with an error if a deser
 import argparse
 import copy
 import csv
+import html
 import inspect
 import json
 import pathlib
@@ -341,8 +342,10 @@ def main():
         print(f"{len(students)} students in {seconds / 60:.1f} minutes with {options.jobs} jobs; {wrong} differ")
         assert (place / "precious").exists()
         assert not (place / "stolen").exists()
+        secret = [line.strip() for line in (COURSE / "hidden" / "hw2.py").read_text("utf-8").splitlines()]
         for page in (out / "feedback").glob("*.html"):
-            assert "BEGIN HIDDEN" not in page.read_text("utf-8")
+            text = html.unescape(page.read_text("utf-8"))
+            assert not [line for line in secret if len(line) > 30 and line in text], page
     raise SystemExit(wrong)
 
 

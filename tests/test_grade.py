@@ -185,6 +185,14 @@ def test_the_packages_own_functions_are_worth_a_look(cell, found, course, hand_i
     assert bool(remarks) == bool(found)
 
 
+@pytest.mark.parametrize("kind", ["ValueError", "array([7, 8])"])
+def test_an_error_of_a_hidden_example_does_not_tell_it(kind):
+    reason = grade._reason((kind, "array([7, 8])"), "kl", True, None, [], {})
+    assert "7" not in reason
+    assert "on an example of the grader's" in reason
+    assert "7" in grade._reason((kind, "array([7, 8])"), "kl", False, None, [], {})
+
+
 def test_a_page_runs_no_script(tmp_path):
     output = nbf.new_output("display_data", {"text/html": "<script>steal()</script><b onclick='steal()'>bold</b>"})
     cells = [nbf.new_markdown_cell("# A <small>L02</small>\n\n<img src=x onerror='steal()'>\n\n| a |\n|---|\n| 1 |")]

@@ -105,7 +105,7 @@ class Process:
         kernel = str(pathlib.Path(__file__).with_name("kernel.py"))
         self.manager = Manager(connection_file=str(scratch / "kernel.json"))
         self.manager.argv = [sys.executable, kernel, "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        self.log = open(self.base / "log", "w+b")  # noqa: SIM115  closed in __aexit__
+        self.log = open(self.base / "log", "ab")  # noqa: SIM115  closed in __aexit__
         try:
             await self.manager.start_kernel(cwd=str(scratch), env=environment, stdout=self.log, stderr=self.log)
             self.group = self.manager.provisioner.pgid
@@ -131,8 +131,8 @@ class Process:
 
     def refused(self):
         """What it has tried so far, and was not allowed."""
-        self.log.seek(0)
-        lines = self.log.read(100_000).decode(errors="replace").splitlines()
+        with open(self.base / "log", encoding="utf-8", errors="replace") as file:
+            lines = file.read(100_000).splitlines()
         return [line[:200] for line in lines if line.startswith(REFUSED)]
 
     async def execute(self, notebook, index, seconds, wanted=None):
