@@ -240,7 +240,7 @@ def the_class(course, scratch):
     loop = "def kl(*pair):\n    while True:\n        try: pass\n        except BaseException: pass"
     add("infinite loop that cannot be interrupted", changed(course, "kl", loop), {"kl"}, "too long|interrupted")
     hog = "import numpy as np\nhog = []\nwhile True:\n    hog.append(np.ones(10**7))"
-    add("memory hog", Book(course).add(hog, after="kl").bytes(), (), "more than 4 GiB")
+    add("memory hog", Book(course).add(hog, after="kl").bytes(), (), "fills the memory")
     add(
         "deleted cells", Book(course).drop("imports", "check_kl", "squared_error").bytes(), {"squared_error"}, "no cell"
     )

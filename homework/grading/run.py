@@ -16,13 +16,14 @@ import time
 import matplotlib
 import nbformat.v4 as nbf
 import numpy as np
+import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
 import vae_keras
-from grading.kernel import REFUSED
+from grading.kernel import GIB, REFUSED
 from vae_keras.homework import to_json
 
 GRACE = 5  # seconds in which an interrupted cell has to end
@@ -161,8 +162,9 @@ class Process:
             await running
         except DeadKernelError:
             raise DeadKernelError("it ended the process (by its memory, exit() or os._exit)") from None
-        if any(output.get("ename") in ("MemoryError", "ResourceExhaustedError") for output in cell.outputs):
-            raise DeadKernelError(f"it took more than {self.memory:g} GiB")  # and still holds them
+        with contextlib.suppress(psutil.Error):
+            if psutil.Process(self.manager.provisioner.pid).memory_info().rss > 0.75 * self.memory * GIB:
+                raise DeadKernelError(f"it fills the memory of {self.memory:g} GiB")  # and the next cells had none
         return in_time
 
     async def values(self, task, expression, arguments, seconds):
