@@ -46,6 +46,7 @@ TESTS = {
     "measures": ("measures", "properties", "bad_input"),
     "models": ("models", "bad_input", "saving", "replicas"),
 }
+ELSEWHERE = ("replicas",)  # runs the package in other processes: what is recorded here says nothing of it
 Mutant = collections.namedtuple("Mutant", "module operator line code")
 
 
@@ -194,7 +195,9 @@ def tests_of(mutant, recorded, statements):
     around = [(first, last) for first, last in statements if first <= mutant.line <= last] or [(mutant.line,) * 2]
     first, last = min(around, key=lambda lines: lines[1] - lines[0])
     covering = [t for t in mine if any(first <= n <= last for n in recorded[t]["lines"].get(mutant.module, ()))]
-    return sorted(covering or mine, key=lambda test: recorded[test]["seconds"])
+    blind = [test for test in mine if any(f"tests/test_{file}.py::" in test for file in ELSEWHERE)]
+    chosen = {*covering, *blind} if covering else mine
+    return sorted(chosen, key=lambda test: recorded[test]["seconds"])
 
 
 def survivors_and_killed(folders, mutants, recorded):
