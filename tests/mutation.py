@@ -241,7 +241,9 @@ def main():
     parser.add_argument("modules", nargs="*", default=list(TESTS), help=f"default: {' '.join(TESTS)}")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="mutants tested at once")
     parser.add_argument("--sample", type=int, help="test no more than so many mutants of a module, drawn at random")
-    parser.add_argument("--skip", type=int, default=0, help="leave out the first ones, tested by a run that was cut off")
+    parser.add_argument(
+        "--skip", type=int, default=0, help="leave out the first ones, tested by a run that was cut off"
+    )
     parser.add_argument(
         "--kept", type=pathlib.Path, help="file that keeps what the tests run: delete it after a change"
     )
