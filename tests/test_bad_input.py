@@ -520,6 +520,7 @@ KERAS_SAYS = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # Keras says so before it refuses
 @pytest.mark.parametrize(("call", "error", "message"), [row[1:] for row in CALLS], ids=[row[0] for row in CALLS])
 def test_a_mistake_is_named(given, call, error, message):
     before = all_of(given)

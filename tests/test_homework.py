@@ -124,6 +124,7 @@ def test_a_right_answer_passes_in_every_style(name, answer, at_home):
     check(name, answer, hidden=True)
 
 
+@pytest.mark.filterwarnings("ignore")  # a wrong answer may divide by 0
 @pytest.mark.parametrize(("name", "answer"), list(answers("WRONG")))
 def test_a_wrong_answer_fails(name, answer, at_home):
     try:
@@ -198,6 +199,12 @@ def test_the_students_version_is_not_stale(assignment, tmp_path):
         )
 
 
+QUICK = """import vae_keras
+whole = vae_keras.train
+vae_keras.train = lambda model, x, **options: whole(model, x[:100], **options | {"epochs": 1})
+"""
+
+
 @pytest.mark.parametrize("path", named(sorted(HOMEWORK.glob("release/*/*.ipynb"))))
 def test_nothing_breaks_before_the_first_task_of_the_students_version(path, tmp_path):
     text = path.read_text("utf-8")
@@ -206,6 +213,7 @@ def test_nothing_breaks_before_the_first_task_of_the_students_version(path, tmp_
     assert "hidden=True" not in text
     assert "Marking guide" not in text
     notebook = nbformat.reads(text, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(QUICK))  # how well a model is trained does not matter here
     client = NotebookClient(notebook, timeout=300, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     errors = [o.ename for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"]
