@@ -93,6 +93,15 @@ def test_a_function_for_arrays_alone_is_right_too(double):
     check(double, lambda x: x.astype("float64") * 2)
 
 
+def test_what_a_judge_says_of_the_values_is_compared(monkeypatch, capsys):
+    positive = Task(right=lambda x: 5.0, examples=[(1.0,)], judge=lambda values, x: float(values[0] > x - 1))
+    monkeypatch.setattr("vae_keras.homework.hw1.TASKS", {"positive": positive})
+    check("hw1.positive", lambda x: 7.0)
+    assert capsys.readouterr().out == "✓ hw1.positive: your value 1 is the true value\n"
+    with pytest.raises(AssertionError, match=r"your value: 0\n  true value: 1"):
+        check("hw1.positive", lambda x: -7.0)
+
+
 @pytest.mark.parametrize("name", ["hw9.kl", "hw1.kll", "kl", "", None, 3])
 def test_an_unknown_task_is_named(name):
     with pytest.raises(ValueError, match=r"must be one of .* Received: "):

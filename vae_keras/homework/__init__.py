@@ -43,6 +43,8 @@ class Task:
         examples: the arguments, a tuple each, on which answers are compared: NumPy arrays, numbers and texts.
         mistakes: hint → an answer with the mistake that the hint is about. The hint does not give the answer away.
         probe: `probe(answer, *arguments)` → the numbers, or the tuple of arrays, that are compared.
+        judge: `judge(values, *arguments)` → what is compared in their place. A grader calls it outside the process in
+            which the student's code runs.
         rtol, atol: how far these may be from those of `right`, as in `np.allclose`.
     """
 
@@ -50,23 +52,30 @@ class Task:
     examples: Sequence[tuple]
     mistakes: dict[str, Any] = dataclasses.field(default_factory=dict)
     probe: Callable = call
+    judge: Callable = lambda values, *arguments: tuple(values)
     rtol: float = 1e-4
     atol: float = 1e-5
 
     def values(self, answer, arguments):
         """What an answer gives for one example, as a list of float64 arrays."""
-        result = self.probe(answer, *arguments)
-        return [np.asarray(part, "float64") for part in (result if isinstance(result, tuple) else [result])]
+        return _arrays(self.probe(answer, *arguments))
 
     def fault(self, values, arguments):
         """What is wrong with these values: (yours, true, hint), the last one "" where none fits; None if nothing is."""
-        true = self.values(self.right, arguments)
+        values, true = self.judged(values, arguments), self._judged_of(self.right, arguments)
         if self._same(values, true):
             return None
         for hint, mistaken in self.mistakes.items():
-            if self._same(values, self.values(mistaken, arguments)):
+            if self._same(values, self._judged_of(mistaken, arguments)):
                 return _shown(values), _shown(true), hint
         return _shown(values), _shown(true), ""
+
+    def judged(self, values, arguments):
+        """What is compared, as a list of float64 arrays."""
+        return _arrays(self.judge(values, *arguments))
+
+    def _judged_of(self, answer, arguments):
+        return self.judged(self.values(answer, arguments), arguments)
 
     def _same(self, ours, theirs):
         if len(ours) == 1 < len(theirs) and ours[0].shape[:1] == (len(theirs),):
@@ -118,7 +127,7 @@ def check(name, answer, hidden=False):
                 f"✗ {name}\n  your value: {yours}\n  true value: {true}" + (f"\n  hint: {hint}" * bool(hint))
             )
     if not hidden:
-        value = _shown(task.values(answer, task.examples[0]))
+        value = _shown(task.judged(task.values(answer, task.examples[0]), task.examples[0]))
         print(f"✓ {name}: your value {value} is the true value")
 
 
@@ -143,6 +152,10 @@ def to_json(values):
 def from_json(text):
     """The inverse of `to_json`."""
     return tuple(np.array(v["array"], v["dtype"]) if isinstance(v, dict) else v for v in json.loads(text))
+
+
+def _arrays(result):
+    return [np.asarray(part, "float64") for part in (result if isinstance(result, tuple) else [result])]
 
 
 def _shown(values):

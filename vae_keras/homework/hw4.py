@@ -8,6 +8,7 @@ from vae_keras.measures import nearest_distance, step_lengths
 from vae_keras.paths import linear_path, spherical_path
 
 AGREES_FROM = 0.6  # Spearman's rank correlation with the given measure
+RANDOM_WALKS = 40
 
 
 def unevenness(images):
@@ -38,7 +39,7 @@ def simple_walks(seed, steps=9):
     return np.array(walks)
 
 
-def random_walks(seed, steps=9, count=40):
+def random_walks(seed, steps=9, count=RANDOM_WALKS):
     """Walks between made images, from nearly even ones to nearly a jump; every third takes a detour.
 
     Returns:
@@ -98,22 +99,28 @@ def _decoded(answer, weights, paths):
     return np.asarray(answer(decode, paths)), len(calls)
 
 
-def _judged(answer, seed, steps):
-    """What a measure of roughness does on made walks: six numbers, 1 where it has the property that task 4 names.
-
-    Where the measure does not give one finite number for each walk, its numbers themselves.
-    """
-    simple, random = simple_walks(seed, steps), random_walks(seed + 1, steps)
-    walks = [*simple.reshape(-1, *random.shape[1:]), *random]
+def _ratings(answer, seed, steps):
+    """What a measure of roughness gives for made walks, for the same walks backwards, and at half the contrast."""
+    walks = _walks(seed, steps)
     rough = _numbers(answer, walks)
-    if rough.shape != (len(walks),) or not np.isfinite(rough).all():
-        return rough
-    backwards, pale = _numbers(answer, [w[::-1] for w in walks]), _numbers(answer, [w / 2 for w in walks])
+    return rough, _numbers(answer, [w[::-1] for w in walks]), _numbers(answer, [w / 2 for w in walks])
+
+
+def _judged(values, seed, steps):
+    """Six numbers, 1 where the measure has the property that task 4 names.
+
+    Where it does not give one finite number for each walk, what it gives for the walks.
+    """
+    walks = _walks(seed, steps)
+    if any(numbers.shape != (len(walks),) or not np.isfinite(numbers).all() for numbers in values):
+        return values[0]
+    rough, backwards, pale = values
+    random, simple = rough[-RANDOM_WALKS:], rough[:-RANDOM_WALKS]
     spread = np.subtract(*np.quantile(rough, [0.75, 0.25]))
     rounding = 0.01 * spread + 1e-4 * np.abs(rough)
-    even, pause, jump = rough[: -len(random)].reshape(-1, 3).T
+    even, pause, jump = simple.reshape(-1, 3).T
     given = _numbers(unevenness, walks)
-    agreement = spearmanr(rough[-len(random) :], given[-len(random) :])[0] if spread > 0 else 0
+    agreement = spearmanr(random, given[-RANDOM_WALKS:])[0] if spread > 0 else 0
     return (
         float(even.max() <= np.min(rough + rounding)),
         float(np.all(jump - np.maximum(even, pause) > 1e-4 * spread) and spread > 0),
@@ -122,6 +129,11 @@ def _judged(answer, seed, steps):
         float(agreement >= AGREES_FROM),
         float(spread > 0 and abs(np.corrcoef(rough, given)[0, 1]) < 1 - 1e-6),
     )
+
+
+def _walks(seed, steps):
+    simple, random = simple_walks(seed, steps), random_walks(seed + 1, steps)
+    return [*simple.reshape(-1, *random.shape[1:]), *random]
 
 
 def _numbers(answer, walks):
@@ -290,7 +302,8 @@ TASKS = {
     ),
     "roughness": Task(
         right=roughness,
-        probe=_judged,
+        probe=_ratings,
+        judge=_judged,
         examples=[(0, 9), (10, 6)],
         mistakes={
             "half the contrast, half the roughness? Divide out how far the path goes in all.": (
