@@ -461,6 +461,18 @@ def test_an_evaluation_does_not_draw_the_noise_of_the_first_step(images):
     assert tested["reconstruction_loss"] != pytest.approx(trained["reconstruction_loss"][0], rel=1e-5)
 
 
+def test_no_evaluation_draws_the_noise_of_a_training_step(images, monkeypatch):
+    counters, noise_seed = [], VAE._noise_seed
+    monkeypatch.setattr(VAE, "_noise_seed", lambda vae, n: counters.append(int(n)) or noise_seed(vae, n))
+    vae = frozen(small_vae())
+    vae.evaluate(images[:8], batch_size=2, verbose=0)
+    of_evaluation = set(counters)
+    counters.clear()
+    vae.fit(images[:8], batch_size=2, verbose=0)
+    assert len(of_evaluation) == len(set(counters)) == 4
+    assert not of_evaluation & set(counters)
+
+
 def test_evaluation_repeats_itself_and_has_noise(images):
     vae = frozen(small_vae(seed=1))
     through_the_mean = squared_loss(images, vae.reconstruct(images)).numpy().mean()
