@@ -2,6 +2,7 @@
 
 import matplotlib.patheffects as effects
 import numpy as np
+from matplotlib.axes import Axes
 
 from vae_keras.plots.arguments import codes_2d, labels_of, takes
 from vae_keras.plots.style import CLASS_COLOURS, axes_or_new, styled
@@ -9,7 +10,7 @@ from vae_keras.plots.style import CLASS_COLOURS, axes_or_new, styled
 
 @styled
 @takes(codes=codes_2d, labels=labels_of("codes"))
-def plot_codes(codes, labels, title=None, ax=None):
+def plot_codes(codes: np.ndarray, labels: np.ndarray, title: str | None = None, ax: Axes | None = None) -> Axes:
     """Scatter of 2-d codes, coloured by class, each class named at its median.
 
     Args:
