@@ -1,7 +1,10 @@
+import importlib
 import inspect
+import sys
 import types
 import warnings
 
+import IPython
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from scipy.stats import norm
 from small import small_autoencoder, small_vae
 
 from vae_keras import kl_divergence, plots
-from vae_keras.plots.alt import alt_text, register
+from vae_keras.plots.alt import alt_text
 from vae_keras.plots.digits import mosaic
 from vae_keras.plots.style import CLASS_COLOURS
 
@@ -243,10 +246,11 @@ def test_a_figure_of_somebody_elses_is_described_by_its_words():
     assert alt_text(figure) == "Title: growth; x axis: years."
 
 
-def test_ipython_shows_a_figure_with_its_alt_text_whatever_matplotlib_inline_does():
+def test_a_notebook_that_imports_the_plots_shows_figures_with_their_alt_text(monkeypatch):
     shell = types.SimpleNamespace(display_formatter=DisplayFormatter())
-    register(shell.display_formatter)
-    select_figure_formats(shell, {"png"})
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    importlib.reload(plots)
+    select_figure_formats(shell, {"png"})  # as `%matplotlib inline` does, which forgets what it finds
     figure = plots.plot_gaussians().figure
     data, metadata = shell.display_formatter.format(figure)
     assert {"image/png", "text/plain"} == set(data)
@@ -255,6 +259,13 @@ def test_ipython_shows_a_figure_with_its_alt_text_whatever_matplotlib_inline_doe
     data, metadata = shell.display_formatter.format(plt.figure())
     assert data["text/plain"].startswith("<Figure")
     assert metadata == {}
+
+
+def test_the_plots_need_no_ipython(monkeypatch):
+    monkeypatch.setattr(IPython, "get_ipython", lambda: None)  # it was imported by something, but runs nothing
+    importlib.reload(plots)
+    monkeypatch.delitem(sys.modules, "IPython")
+    importlib.reload(plots)
 
 
 # What the pictures say

@@ -20,7 +20,6 @@ from vae_keras.plots.style import (
     PINK,
     RED,
     SKY,
-    Panels,
     axes_or_new,
     panels_or_new,
     styled,
@@ -35,7 +34,7 @@ SMALLEST_VARIANCE = 1e-6  # drawn; below it a latent dimension is as dead as can
 @styled
 @takes(codes=each(codes_2d), labels=labels_of("codes"))
 def plot_latent_planes(
-    codes: Mapping[str, np.ndarray], labels: np.ndarray, title: str | None = None, axes: Panels | None = None
+    codes: Mapping[str, np.ndarray], labels: np.ndarray, title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
     """Scatters of several models' codes: on one common scale (above) and each on its own (below) (row L26).
 
@@ -69,7 +68,7 @@ def plot_latent_planes(
 @styled
 @takes(sigmas=each())
 def plot_sigma_histograms(
-    sigmas: Mapping[str, np.ndarray], title: str | None = None, axes: Panels | None = None
+    sigmas: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
     """Histograms of the posteriors' standard deviations, one for each model, on a logarithmic axis (row L27).
 
@@ -108,7 +107,7 @@ def plot_aggregate_posteriors(
     draws: int = 200_000,
     seed: int = 0,
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Heat maps of the average of q(z|x) over images, and its two marginals beside N(0, 1) (rows L28 and L29).
 
@@ -131,7 +130,7 @@ def plot_aggregate_posteriors(
     for (name, (mean, log_var)), heat, marginal in zip(posteriors.items(), *axes, strict=True):
         chosen = rng.integers(len(mean), size=draws)
         z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal((draws, 2))
-        density = np.histogram2d(*z.T, bins=edges)[0].T / (draws * width**2)
+        density = np.histogram2d(z[:, 0], z[:, 1], bins=edges)[0].T / (draws * width**2)
         picture = heat.imshow(
             density, origin="lower", extent=(-EDGE, EDGE) * 2, cmap=HEAT, vmin=0, vmax=2 * norm.pdf(0) ** 2
         )
@@ -153,7 +152,7 @@ def plot_aggregate_posteriors(
 @styled
 @takes(losses=each())
 def plot_memorizing(
-    losses: Mapping[str, np.ndarray], title: str | None = None, axes: Panels | None = None
+    losses: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
     """Dots for training and held-out images, joined by a line for each run, and a dot for its gap (row L30).
 
@@ -188,7 +187,7 @@ def plot_moves(
     moves: Mapping[str, np.ndarray],
     disturbances: Sequence[str],
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """How far codes and reconstructions move when the input is disturbed: one mark for each run (row L30).
 
@@ -250,9 +249,11 @@ def plot_rate_distortion(
     """
     ax = axes_or_new(ax, (6.5, 3.8))
     ax.plot(kls, reconstructions, "o-", color=BLUE)
-    for beta, kl, reconstruction in zip(betas, kls, reconstructions, strict=True):
+    steps = np.diff([np.divide(kls, max(kls)), np.divide(reconstructions, max(reconstructions))])  # (2, betas - 1)
+    near_the_next = [*(np.linalg.norm(steps, axis=0) < 0.05), False]
+    for beta, kl, reconstruction, below in zip(betas, kls, reconstructions, near_the_next, strict=True):
         text = rf"$\beta = {beta:g}$, $\sigma = {np.sqrt(beta):.2g}$"
-        ax.annotate(text, (kl, reconstruction), xytext=(7, 6), textcoords="offset points")
+        ax.annotate(text, (kl, reconstruction), xytext=(7, -14 if below else 6), textcoords="offset points")
     ax.axhline(constant, color=BLACK, linestyle="--", linewidth=1)
     ax.annotate("the mean image for every digit", (1, constant), xycoords=("axes fraction", "data"),
                 xytext=(0, 5), textcoords="offset points", ha="right")  # fmt: skip

@@ -2,6 +2,8 @@
 
 import re
 import sys
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +21,7 @@ SPOKEN = {  # what `_plain` would leave unreadable; \mu becomes mu, \sigma_\phi(
     r"\,": " ",
     r"\;": " ",
 }
+WHAT_IS_DRAWN: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()  # by a plot of this course: see `styled`
 LONGEST_LIST = 8  # names; of more, the first two and the last
 
 
@@ -37,11 +40,11 @@ def alt_text(figure: Figure) -> str:
     panels = [ax for ax in figure.axes if ax.get_visible() and ax.get_label() != "<colorbar>"]
     parents = dict.fromkeys([figure, *(ax.figure for ax in panels)])  # subfigures, too
     said = [_plain(parent.get_suptitle()) for parent in parents]
-    last = {}
+    last: dict[str, str] = {}
     for number, ax in enumerate(panels, start=1):
         facts = {
-            "drawn": getattr(ax, "what_is_drawn", ""),
-            "title": _plain((ax.get_title() or ax.get_label()).replace("\n", ", ")),
+            "drawn": WHAT_IS_DRAWN.get(ax, ""),
+            "title": _plain((ax.get_title() or str(ax.get_label())).replace("\n", ", ")),
         }
         facts |= {"x axis": _axis(ax, "x"), "y axis": _axis(ax, "y")} if ax.axison else {}
         new = {name: fact for name, fact in facts.items() if fact and fact != last.get(name)}
@@ -63,7 +66,7 @@ def describe_figures() -> None:
         register(shell.display_formatter)
 
 
-def register(display_formatter) -> None:
+def register(display_formatter: Any) -> None:
     """Let an IPython `DisplayFormatter` add the alt text to each figure.
 
     VS Code and MyST read it from the plain text, which otherwise says `<Figure size 640x480 with 1 Axes>`, nbconvert's

@@ -11,7 +11,8 @@ from vae_keras.checks import digit_labels, whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
 from vae_keras.models import VAE, Autoencoder, LatentModel
 
-P, Drawn = ParamSpec("P"), TypeVar("Drawn")
+P = ParamSpec("P")
+Drawn = TypeVar("Drawn")
 
 
 def takes(**checks):

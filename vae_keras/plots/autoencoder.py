@@ -17,7 +17,6 @@ from vae_keras.plots.style import (
     INK,
     ORANGE,
     RED,
-    Panels,
     axes_or_new,
     panels_or_new,
     styled,
@@ -51,7 +50,7 @@ def plot_error_against_size(
             markeredgewidth=2, label="linear autoencoder")  # fmt: skip
     ax.set_xscale("log", base=2)
     ticks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= max(pca_errors)]
-    ax.set_xticks(ticks, ticks)
+    ax.set_xticks(ticks, [f"{n}" for n in ticks])
     ax.set(xlabel="$n$, numbers in the code", ylabel="squared distance per image", ylim=(0, None), title=title)
     ax.legend()
     return ax
@@ -105,7 +104,7 @@ def plot_code_box(
     labels: np.ndarray,
     n: int = 15,
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Scatter of the codes in the plane with a box around them, and the same box decoded on a grid (row L07).
 
@@ -142,7 +141,7 @@ def plot_code_box(
 @styled
 @takes(distances=each(each(numbers)))
 def plot_nearest_distances(
-    distances: Mapping[str, Mapping[str, np.ndarray]], title: str | None = None, axes: Panels | None = None
+    distances: Mapping[str, Mapping[str, np.ndarray]], title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
     """Histograms of the distance to the nearest real digit, a panel for each model (row L07).
 

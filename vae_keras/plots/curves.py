@@ -36,7 +36,7 @@ def plot_history(
             if prefix + term in history.history:
                 values = history.history[prefix + term]
                 ax.plot(range(1, len(values) + 1), values, line, color=colour, label=f"{TERM_NAMES[term]}, {name}")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="epoch", ylabel="nats per image", title=title)
     ax.legend()
     return ax

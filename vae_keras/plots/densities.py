@@ -1,9 +1,11 @@
 """Densities, distribution functions and draws."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from vae_keras.plots.arguments import (
@@ -21,7 +23,6 @@ from vae_keras.plots.style import (
     COLOURS,
     ORANGE,
     SKY,
-    Panels,
     axes_or_new,
     panels_or_new,
     styled,
@@ -38,7 +39,7 @@ def plot_density(
     a: float = -1.0,
     b: float = 0.5,
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """P(a ≤ X ≤ b) of a Gaussian, twice: as an area under the density f, as a difference of the CDF F (row L12).
 
@@ -146,7 +147,7 @@ def plot_gradient_estimates(
     exact: Sequence[float],
     batch: int = 100,
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Histograms of gradient estimates, each an average over a batch of draws, around the exact gradient (row L39).
 
@@ -178,8 +179,8 @@ def plot_gradient_estimates(
 @styled
 @takes(x=numbers, curves=each(as_many_as("x")))
 def plot_power_laws(
-    x: Sequence[float],
-    curves: Mapping[str, Sequence[float]],
+    x: ArrayLike,
+    curves: Mapping[str, ArrayLike],
     slopes: Sequence[tuple[str, float]] = (),
     xlabel: str | None = None,
     ylabel: str | None = None,
@@ -219,7 +220,7 @@ def plot_power_laws(
 @styled
 @takes(draws=a_column_for_each_pair)
 def plot_empirical_cdfs(
-    draws: np.ndarray, parameters: Pairs, critical: float, title: str | None = None, axes: Panels | None = None
+    draws: np.ndarray, parameters: Pairs, critical: float, title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
     """Curves of the empirical CDF of draws on Phi((x − mu)/sigma), and of the difference of the two (row L40, step 1).
 
@@ -278,7 +279,10 @@ def plot_draws(
         The axes.
     """
     ax = axes_or_new(ax, (8, 3.8))
-    lines = ({"color": "0.75", "linewidth": 4}, {"color": BLACK, "linewidth": 1.2, "linestyle": "--"})
+    lines: tuple[dict[str, Any], ...] = (
+        {"color": "0.75", "linewidth": 4},
+        {"color": BLACK, "linewidth": 1.2, "linestyle": "--"},
+    )
     for column, (mean, sigma), colour in zip(np.asarray(draws).T, parameters, COLOURS, strict=False):
         name = f"draws, $\\mu = {mean:g}$, $\\sigma = {sigma:g}$"
         bins = mean + sigma * np.linspace(-4, 4, 81)
@@ -287,8 +291,8 @@ def plot_draws(
         ax.stairs(heights, bins, fill=True, color=colour, alpha=0.5, label=name)
         for density, line in zip(densities.values(), lines, strict=False):
             ax.plot(bins, density(bins, mean, sigma), **line)
-    for density, line in zip(densities, lines, strict=False):
-        ax.plot([], [], label=density, **line)
+    for name, line in zip(densities, lines, strict=False):
+        ax.plot([], [], label=name, **line)
     ax.set(xlabel="$x$", ylabel="density $f_X(x)$", title=title)
     ax.set_ylim(bottom=0)
     ax.legend(fontsize="small")

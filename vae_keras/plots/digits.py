@@ -51,7 +51,7 @@ def plot_digit_rows(
         ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_title(title)
+    ax.set(title=title)
     return ax
 
 

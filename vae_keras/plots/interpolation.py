@@ -11,7 +11,6 @@ from vae_keras.plots.style import (
     CLASS_COLOURS,
     COLOURS,
     HEAT,
-    Panels,
     axes_or_new,
     panels_or_new,
     styled,
@@ -25,7 +24,7 @@ def plot_norms_along_paths(
     paths: Mapping[str, Mapping[str, np.ndarray]],
     codes: Mapping[str, np.ndarray],
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Curves of the norm of z along paths, on a grey band that holds 90 % of the norms of real codes (row L35).
 
@@ -57,7 +56,7 @@ def plot_distances_along_paths(
     distances: Mapping[str, Mapping[str, np.ndarray]],
     real: Mapping[str, float],
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Curves of the distance to the nearest real digit along paths, a panel for each way to measure it (row L35).
 

@@ -25,7 +25,7 @@ def plot_codes(codes: np.ndarray, labels: np.ndarray, title: str | None = None, 
     ax = axes_or_new(ax, (5.5, 5))
     colours = np.array(CLASS_COLOURS)[labels]
     size = np.clip(20_000 / len(codes), 4, 20)  # few points are drawn larger
-    ax.scatter(*codes.T, c=colours, s=size, linewidths=0, alpha=0.6)
+    ax.scatter(codes[:, 0], codes[:, 1], c=colours, s=size, linewidths=0, alpha=0.6)
     for digit in np.unique(labels):
         x, y = np.median(codes[labels == digit], axis=0)
         outline = [effects.withStroke(linewidth=3, foreground="white")]

@@ -37,7 +37,6 @@ from vae_keras.plots.style import (
     INK,
     ORANGE,
     RED,
-    Panels,
     axes_or_new,
     panels_or_new,
     styled,
@@ -57,7 +56,7 @@ def plot_point_and_distribution(
     draws: int = 300,
     seed: int = 0,
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """One digit among the codes of many: a point for the autoencoder, a cloud of draws for the VAE (row L08).
 
@@ -95,7 +94,7 @@ def plot_point_and_distribution(
     axes[2].set(xlim=mean[0] + reach * np.array([-1, 1]), ylim=mean[1] + reach * np.array([-1, 1]))
     axes[2].text(0.03, 0.97, f"$\\mu \\pm {DEVIATIONS}\\sigma$", transform=axes[2].transAxes, color=RED, va="top")
     axes[2].text(0.03, 0.03, "draws of $z$", transform=axes[2].transAxes, color=BLUE)
-    corner = axes[0].inset_axes([0.02, 0.74, 0.24, 0.24])
+    corner = axes[0].inset_axes((0.02, 0.74, 0.24, 0.24))
     corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
     corner.set(xticks=[], yticks=[])
     corner.spines[:].set(visible=True, color="0.6")
@@ -141,7 +140,7 @@ def plot_reparameterization(
     draws: int = 12,
     seed: int = 0,
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """The same numbered draws for one digit in three places: as epsilon, as z, and as decoded digits (row L14).
 
@@ -220,9 +219,9 @@ def plot_compression(
         (Normalize(-3, 3), signed, "VAE: $\\mu$", 0.36),
         (Normalize(0, 1), plt.get_cmap(HEAT), "VAE: $\\sigma$", 0.02),
     ):
-        bar = ax.inset_axes([1.03, place, 0.02, 0.28])
+        bar = ax.inset_axes((1.03, place, 0.02, 0.28))
         ax.figure.colorbar(ScalarMappable(norm, cmap), cax=bar, label=label)
-    ax.set_title(title)
+    ax.set(title=title)
     return ax
 
 
@@ -235,7 +234,7 @@ def plot_clouds(
     cloud: int = 300,
     seed: int = 0,
     title: str | None = None,
-    axes: Panels | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Clouds of draws z ~ q(z|x) of a few digits in the plane, and rows of what some of them decode to (row L16).
 
@@ -330,7 +329,7 @@ def plot_sigma_effect(
     ax.margins(x=0.2, y=0.12)
     ax.set(xlabel="$\\sigma$ of a pixel", ylabel="reconstruction loss in nats", title=title)
     for left, image, name in ((0.02, x, "$x$"), (0.2, x_hat, "$\\hat{x}$")):
-        corner = ax.inset_axes([left, 0.04, 0.17, 0.23])
+        corner = ax.inset_axes((left, 0.04, 0.17, 0.23))
         corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
         corner.set(xticks=[], yticks=[])
         corner.spines[:].set(visible=True, color="0.6")
@@ -367,7 +366,7 @@ def plot_loss_histogram(
 
 
 @styled
-def plot_kl_landscape(title: str | None = None, axes: Panels | None = None) -> np.ndarray:
+def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) -> np.ndarray:
     """Heat map of KL(N(mu, sigma²) ‖ N(0, 1)) over mu and sigma, and curves along two lines in it (row L20).
 
     Args:
@@ -409,7 +408,7 @@ def plot_kl_landscape(title: str | None = None, axes: Panels | None = None) -> n
 @styled
 @takes(vae=a_vae, columns=at_least_one)
 def plot_widths(
-    vae: VAE, x: np.ndarray, columns: int = 12, title: str | None = None, axes: Panels | None = None
+    vae: VAE, x: np.ndarray, columns: int = 12, title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
     """Histogram of the width of q(z|x) over images, and rows of the images where it is narrowest and widest (row L25).
 

@@ -3,15 +3,17 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-P, Drawn = ParamSpec("P"), TypeVar("Drawn", Axes, np.ndarray)
-Panels = Sequence[Axes] | np.ndarray  # of axes
+from vae_keras.plots.alt import WHAT_IS_DRAWN
+
+P = ParamSpec("P")
+Drawn = TypeVar("Drawn", Axes, np.ndarray)
 
 # Okabe and Ito 2008: told apart with every kind of colour vision.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
@@ -69,8 +71,8 @@ def styled(plot: Callable[P, Drawn]) -> Callable[P, Drawn]:
     def in_style(*args: P.args, **kwargs: P.kwargs) -> Drawn:
         with plt.style.context(["default", STYLE]):  # Matplotlib's defaults first: the reader's style may be a dark one
             axes = plot(*args, **kwargs)
-        for ax in np.ravel(axes):
-            ax.what_is_drawn = what_is_drawn
+        for ax in axes.flat if isinstance(axes, np.ndarray) else [axes]:
+            WHAT_IS_DRAWN[ax] = what_is_drawn
         return axes
 
     return in_style
@@ -85,7 +87,9 @@ def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
     return ax
 
 
-def panels_or_new(axes: Panels | None, rows: int, columns: int, figsize: tuple[float, float], **options) -> np.ndarray:
+def panels_or_new(
+    axes: np.ndarray | None, rows: int, columns: int, figsize: tuple[float, float], **options: Any
+) -> np.ndarray:
     """The axes to draw on, `(rows, columns)`: those given, in any shape in reading order, or those of a new figure."""
     if axes is None:
         return plt.subplots(rows, columns, figsize=figsize, squeeze=False, **options)[1]
