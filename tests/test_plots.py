@@ -160,10 +160,10 @@ def test_a_plot_leaves_a_title_alone_that_it_was_not_told_to_replace():
     assert figure.get_suptitle() == "the reader's"
 
 
-@pytest.mark.parametrize("axes", [plt.Axes, [1, 2], [plt.Axes] * 3, 5])
-def test_a_plot_says_which_axes_it_needs(axes):
-    with pytest.raises(TypeError, match=r"axes must be 2 Matplotlib axes\. Received: \d of type "):
-        plots.plot_density(axes=axes)
+def test_a_plot_says_which_axes_it_needs():
+    for axes, received in ((plt.subplots(1, 3)[1], "3 of type Axes"), ([1, 2], "2 of type int"), ([], "0")):
+        with pytest.raises(TypeError, match=rf"axes must be 2 Matplotlib axes\. Received: {received}"):
+            plots.plot_density(axes=axes)
 
 
 def test_a_plot_on_one_axes_refuses_an_array_of_them():

@@ -95,7 +95,7 @@ def panels_or_new(
         return plt.subplots(rows, columns, figsize=figsize, squeeze=False, **options)[1]
     panels = np.ravel(np.asarray(axes, object))
     if len(panels) != rows * columns or not all(isinstance(ax, Axes) for ax in panels):
-        kinds = ", ".join(sorted({type(ax).__name__ for ax in panels}))
+        kinds = ", ".join(sorted({type(ax).__name__ for ax in panels})) or "none"
         raise TypeError(f"axes must be {rows * columns} Matplotlib axes. Received: {len(panels)} of type {kinds}")
     return panels.reshape(rows, columns)
 
