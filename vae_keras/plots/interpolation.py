@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
 
 from vae_keras.plots.arguments import codes_2d, each, labels_of, takes
+from vae_keras.plots.latent import name_classes
 from vae_keras.plots.style import (
-    CLASS_COLOURS,
     COLOURS,
     HEAT,
     axes_or_new,
@@ -116,10 +115,6 @@ def plot_stretch(
     side = np.linspace(-extent, extent, len(stretch))
     for digit in np.unique(predicted):
         ax.contour(side, side, predicted == digit, levels=[0.5], colors="white", linewidths=0.7)
-    for digit in np.unique(labels):
-        z1, z2 = np.median(codes[labels == digit], axis=0)
-        outline = [effects.withStroke(linewidth=3, foreground="white")]
-        ax.text(z1, z2, digit, color=CLASS_COLOURS[digit], fontsize=15, fontweight="bold", ha="center", va="center",
-                path_effects=outline, clip_on=True)  # fmt: skip
+    name_classes(ax, codes, labels)
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     return ax
