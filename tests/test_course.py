@@ -1,5 +1,6 @@
 """The course as a whole: every row of the lecture has its place, and every notebook keeps to the course's form."""
 
+import itertools
 import pathlib
 import re
 import statistics
@@ -9,6 +10,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+HOMEWORK = sorted((ROOT / "homework" / "source").glob("*/*.ipynb"))
 ROWS = [f"L{number:02d}" for number in range(1, 42)]
 CHATTER = re.compile(r"/home/|/root/|/Users/|/work/|/tmp/|site-packages|oneDNN|cudart|Warning")
 
@@ -19,6 +21,12 @@ def read(path):
 
 def code_cells(path):
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def prose(path):
+    """The text of all markdown cells, without the code in it."""
+    cells = (cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    return re.sub(r"^```.*?^```$", "", "\n\n".join(cells), flags=re.MULTILINE | re.DOTALL)
 
 
 def sections(path):
@@ -39,6 +47,19 @@ def test_readme_maps_every_row_to_its_section():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     mapped = re.findall(r"^\| (L\d\d) \| .*? \| \[(\w+)\].*? \| (.*?) \|$", readme, re.MULTILINE)
     assert mapped == [(row, path.stem, title) for path in NOTEBOOKS for row, title in sections(path).items()]
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *HOMEWORK], ids=lambda path: path.stem)
+class TestProse:
+    def test_headings_go_down_one_step_at_a_time_below_one_title(self, path):
+        levels = [len(marks) for marks in re.findall(r"^(#+) ", prose(path), re.MULTILINE)]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(below <= above + 1 for above, below in itertools.pairwise(levels)), levels
+
+    def test_every_picture_has_an_alt_text(self, path):
+        assert not re.search(r"!\[\s*\]", prose(path))
+        assert all(re.search(r"""alt=["'][^"']""", tag) for tag in re.findall(r"<img[^>]*>", prose(path)))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -66,6 +87,13 @@ class TestNotebook:
             for output in cell.outputs:
                 text = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
                 assert not CHATTER.search(text), text
+
+    def test_every_figure_has_an_alt_text(self, path):
+        outputs = [output for cell in code_cells(path) for output in cell.outputs]
+        for figure in (output for output in outputs if "image/png" in output.get("data", {})):
+            text = figure.metadata.get("image/png", {}).get("alt", "")
+            assert len(text.split()) > 5, "run the notebook again: plots give their figures an alt text"
+            assert figure.data["text/plain"] == text
 
     def test_says_how_long_it_takes(self, path):
         first = read(path).cells[0].source

@@ -1,16 +1,23 @@
+import importlib
 import inspect
+import sys
 import types
 import warnings
 
+import IPython
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from IPython.core.pylabtools import select_figure_formats
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_rgba
 from scipy.stats import norm
 from small import small_autoencoder, small_vae
 
 from vae_keras import kl_divergence, plots
+from vae_keras.plots.alt import alt_text
 from vae_keras.plots.digits import mosaic
 from vae_keras.plots.style import CLASS_COLOURS
 
@@ -34,8 +41,8 @@ def given(digits, trained_vae):
 
 
 CALLS = {
-    "plot_aggregate_posteriors": lambda g: plots.plot_aggregate_posteriors(
-        {"one": (g.mean, g.log_var), "two": (g.mean, g.log_var)}, {"one": 0.5, "two": 0.5}, draws=2000
+    "plot_aggregate_posteriors": lambda g, **k: plots.plot_aggregate_posteriors(
+        {"one": (g.mean, g.log_var), "two": (g.mean, g.log_var)}, {"one": 0.5, "two": 0.5}, draws=2000, **k
     ),
     "plot_clouds": lambda g, **k: plots.plot_clouds(g.vae, g.x[:3], draws=4, cloud=20, **k),
     "plot_code_box": lambda g, **k: plots.plot_code_box(g.vae, g.mean, g.y, n=4, **k),
@@ -44,13 +51,13 @@ CALLS = {
     "plot_compression_rows": lambda g, **k: plots.plot_compression_rows({"x": g.x[:4], "z": g.mean[:4]}, **k),
     "plot_density": lambda g, **k: plots.plot_density(**k),
     "plot_digit_rows": lambda g, **k: plots.plot_digit_rows({"x": g.x[:4], "x̂": g.vae.reconstruct(g.x[:4])}, **k),
-    "plot_distances_along_paths": lambda g: plots.plot_distances_along_paths(
-        ALONG_PATHS, {"pixels": 0.5, "features": 0.5}
+    "plot_distances_along_paths": lambda g, **k: plots.plot_distances_along_paths(
+        ALONG_PATHS, {"pixels": 0.5, "features": 0.5}, **k
     ),
     "plot_draws": lambda g, **k: plots.plot_draws(
         DRAWS, GAUSSIANS, {"f": lambda x, mu, sigma: norm.pdf(x, mu, sigma)}, **k
     ),
-    "plot_empirical_cdfs": lambda g: plots.plot_empirical_cdfs(DRAWS, GAUSSIANS, critical=0.03),
+    "plot_empirical_cdfs": lambda g, **k: plots.plot_empirical_cdfs(DRAWS, GAUSSIANS, critical=0.03, **k),
     "plot_error_against_size": lambda g, **k: plots.plot_error_against_size(
         {1: 40, 2: 30, 4: 20}, {2: 20, 4: 12}, {2: 30}, **k
     ),
@@ -61,13 +68,13 @@ CALLS = {
     "plot_history": lambda g, **k: plots.plot_history(g.history, terms=("loss", "kl_loss"), **k),
     "plot_kl_landscape": lambda g, **k: plots.plot_kl_landscape(**k),
     "plot_kl_per_dimension": lambda g, **k: plots.plot_kl_per_dimension({"2-d": g.vae}, g.x, **k),
-    "plot_latent_planes": lambda g: plots.plot_latent_planes({"one": g.mean, "two": 10 * g.mean}, g.y),
+    "plot_latent_planes": lambda g, **k: plots.plot_latent_planes({"one": g.mean, "two": 10 * g.mean}, g.y, **k),
     "plot_loss_histogram": lambda g, **k: plots.plot_loss_histogram(RNG.random(200), {"AE": 0.5}, **k),
     "plot_manifold": lambda g, **k: plots.plot_manifold(g.vae, n=5, **k),
     "plot_memorizing": lambda g, **k: plots.plot_memorizing({"one": [[1, 2], [1, 3]], "only KL": [[5, 5]]}, **k),
     "plot_moves": lambda g, **k: plots.plot_moves({"one": RNG.random((4, 2, 3))}, ("noise", "shift"), **k),
     "plot_nearest_distances": lambda g, **k: plots.plot_nearest_distances({"AE": {"samples": RNG.random(50)}}, **k),
-    "plot_norms_along_paths": lambda g: plots.plot_norms_along_paths(PATHS, CODES),
+    "plot_norms_along_paths": lambda g, **k: plots.plot_norms_along_paths(PATHS, CODES, **k),
     "plot_point_and_distribution": lambda g, **k: plots.plot_point_and_distribution(g.ae, g.vae, g.x, g.x[0], **k),
     "plot_posteriors": lambda g, **k: plots.plot_posteriors(g.mean, g.log_var, g.y, **k),
     "plot_power_laws": lambda g, **k: plots.plot_power_laws(
@@ -75,7 +82,7 @@ CALLS = {
     ),
     "plot_rate_distortion": lambda g, **k: plots.plot_rate_distortion([0.1, 1], [5, 2], [20, 30], 40, **k),
     "plot_reparameterization": lambda g, **k: plots.plot_reparameterization(g.vae, g.x[0], **k),
-    "plot_reparameterization_graph": lambda g: plots.plot_reparameterization_graph(),
+    "plot_reparameterization_graph": lambda g, **k: plots.plot_reparameterization_graph(**k),
     "plot_schema": lambda g, **k: plots.plot_schema(g.vae, g.x[0], **k),
     "plot_sigma_effect": lambda g, **k: plots.plot_sigma_effect(g.x[0], g.x[1], **k),
     "plot_sigma_histograms": lambda g, **k: plots.plot_sigma_histograms({"one": np.exp(g.log_var / 2)}, **k),
@@ -87,8 +94,8 @@ CALLS = {
     ),
     "plot_widths": lambda g, **k: plots.plot_widths(g.vae, g.x, columns=5, **k),
 }
-TITLED = [name for name in CALLS if "title" in inspect.signature(getattr(plots, name, lambda: 0)).parameters]
-ON_ONE_AXES = [name for name in TITLED if "ax" in inspect.signature(getattr(plots, name)).parameters]
+PANELS = [name for name in CALLS if "axes" in inspect.signature(getattr(plots, name)).parameters]
+ON_ONE_AXES = [name for name in CALLS if name not in PANELS]
 
 
 def test_every_plot_is_drawn_below():
@@ -115,7 +122,7 @@ def test_a_plot_returns_axes_that_say_what_they_show(given, name):
         assert not ax.axison or (says_what_it_shows(ax.xaxis) and says_what_it_shows(ax.yaxis))
 
 
-@pytest.mark.parametrize("name", TITLED)
+@pytest.mark.parametrize("name", CALLS)
 def test_a_plot_has_the_title_that_was_given(given, name):
     axes = np.ravel(CALLS[name](given, title="a title of one's own"))
     suptitle = axes[0].figure.get_suptitle()
@@ -129,11 +136,136 @@ def test_a_plot_draws_on_the_axes_that_were_given(given, name):
     assert len(plt.get_fignums()) == 1
 
 
+@pytest.mark.parametrize("name", PANELS)
+def test_a_plot_of_several_panels_stays_within_the_axes_that_were_given(given, name):
+    axes = CALLS[name](given)
+    assert isinstance(axes, np.ndarray)
+    above, below = plt.figure(figsize=(9, 9), layout="constrained").subfigures(2, 1)
+    above.suptitle("somebody else's")
+    panels = below.subplots(1, axes.size, squeeze=False)[0]
+    drawn_on = CALLS[name](given, axes=list(panels))
+    assert drawn_on.shape == axes.shape
+    assert list(drawn_on.flat) == list(panels)
+    assert len(plt.get_fignums()) == 2  # both are ours
+    assert not above.axes
+    assert not above.figure.legends
+    assert not above.figure.get_suptitle()
+    assert above.get_suptitle() == "somebody else's"
+
+
+def test_a_plot_leaves_a_title_alone_that_it_was_not_told_to_replace():
+    figure, axes = plt.subplots(1, 2)
+    figure.suptitle("the reader's")
+    plots.plot_density(axes=axes)
+    assert figure.get_suptitle() == "the reader's"
+
+
+def test_a_plot_says_which_axes_it_needs():
+    for axes, received in ((plt.subplots(1, 3)[1], "3 of type Axes"), ([1, 2], "2 of type int"), ([], "0")):
+        with pytest.raises(TypeError, match=rf"axes must be 2 Matplotlib axes\. Received: {received}"):
+            plots.plot_density(axes=axes)
+
+
+def test_a_plot_on_one_axes_refuses_an_array_of_them():
+    with pytest.raises(TypeError, match=r"ax must be Matplotlib axes, .*\. Received: a ndarray"):
+        plots.plot_gaussians(ax=plt.subplots(1, 2)[1])
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_a_plot_leaves_the_readers_style_alone(given, name):
     before = dict(plt.rcParams)
     CALLS[name](given)
     assert dict(plt.rcParams) == before
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_plot_is_dark_on_opaque_white_whatever_the_page(given, name):
+    with plt.style.context(["dark_background", {"figure.facecolor": "none"}]):
+        axes = np.ravel(CALLS[name](given, title="a title"))
+    figure = axes[0].figure
+    assert to_rgba(figure.get_facecolor()) == (1, 1, 1, 1)
+    texts = [*figure.texts, *(text for ax in axes for text in (ax.title, ax.xaxis.label, *ax.get_xticklabels()))]
+    assert all(to_rgba(text.get_color()) == (0, 0, 0, 1) for text in texts)
+
+
+# What the pictures say to those who do not see them
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_figure_has_an_alt_text_that_names_what_is_drawn_and_its_titles_and_labels(given, name):
+    axes = np.ravel(CALLS[name](given, title="a title of one's own"))
+    text = alt_text(axes[0].figure)
+    assert "a title of one's own" in text
+    assert len(text) < 500
+    assert not set(text) & set("$\\{}\n")  # no formula that cannot be read
+    kind, _ = text.removeprefix("a title of one's own. ").split(". ", 1)
+    assert getattr(plots, name).__doc__.startswith(kind)
+    assert "L0" not in kind  # the rows of the lecture are not in the picture
+    for ax in axes:
+        for label in (ax.get_title(), ax.get_xlabel() * ax.axison, ax.get_ylabel() * ax.axison):
+            assert all(word in text for word in label.split() if word.isalpha())
+
+
+def test_an_alt_text_says_what_the_figure_says_when_it_is_shown():
+    ax = plots.plot_gaussians(((0, 1),))
+    ax.axhline(0.2, label="a line of the reader's")
+    ax.legend()
+    ax.set(title="$\\hat{x} \\sim \\mathcal{N}(\\mu, \\sigma_\\phi^2)$\n100 {draws}", xlabel="later")
+    assert alt_text(ax.figure) == (
+        "Curves of Gaussian densities, one for each pair of mu and sigma. "
+        "Title: x hat ~ N(mu, sigma_phi^2), 100 {draws}; x axis: later; y axis: density f(x). "
+        "Legend: mu = 0, sigma = 1; a line of the reader's."
+    )
+
+
+def test_an_alt_text_names_each_panel_and_what_is_new_in_it(given):
+    left, right = plt.subplots(1, 2)[1]
+    plots.plot_history(given.history, title="total", ax=left)
+    plots.plot_codes(given.mean, given.y, title="plane", ax=right)
+    assert alt_text(left.figure) == (
+        "Curves of loss terms over training: solid on the training images, dashed on the held-out ones. "
+        "Panel 1, title: total; x axis: epoch; y axis: nats per image. "
+        "Scatter of 2-d codes, coloured by class, each class named at its median. "
+        "Panel 2, title: plane; x axis: z_1; y axis: z_2. "
+        "Legend: loss, training; loss, held-out."
+    )
+
+
+def test_an_alt_text_lists_ticks_that_are_names_but_not_too_many_of_them(given):
+    rows = {"original": given.x[:12], "PCA": given.x[:12]}
+    ax = plots.plot_digit_rows(rows, column_labels=[f"t = {t}" for t in range(12)])
+    assert "X axis: t = 0; t = 1; …; t = 11; y axis: original; PCA." in alt_text(ax.figure)
+    numbers = plots.plot_digit_rows(rows, column_labels=[f"{t}" for t in range(12)])
+    assert "X axis" not in alt_text(numbers.figure)
+
+
+def test_a_figure_of_somebody_elses_is_described_by_its_words():
+    figure, ax = plt.subplots()
+    assert alt_text(figure) == ""
+    ax.set(xlabel="years", title="growth")
+    assert alt_text(figure) == "Title: growth; x axis: years."
+
+
+def test_a_notebook_that_imports_the_plots_shows_figures_with_their_alt_text(monkeypatch):
+    shell = types.SimpleNamespace(display_formatter=DisplayFormatter())
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    importlib.reload(plots)
+    select_figure_formats(shell, {"png"})  # as `%matplotlib inline` does, which forgets what it finds
+    figure = plots.plot_gaussians().figure
+    data, metadata = shell.display_formatter.format(figure)
+    assert {"image/png", "text/plain"} == set(data)
+    assert metadata == {"image/png": {"alt": alt_text(figure)}}
+    assert data["text/plain"] == alt_text(figure)  # in place of <Figure size …>
+    data, metadata = shell.display_formatter.format(plt.figure())
+    assert data["text/plain"].startswith("<Figure")
+    assert metadata == {}
+
+
+def test_the_plots_need_no_ipython(monkeypatch):
+    monkeypatch.setattr(IPython, "get_ipython", lambda: None)  # it was imported by something, but runs nothing
+    importlib.reload(plots)
+    monkeypatch.delitem(sys.modules, "IPython")
+    importlib.reload(plots)
 
 
 # What the pictures say

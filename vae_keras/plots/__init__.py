@@ -1,4 +1,7 @@
-"""The pictures of the course. Every function takes Matplotlib axes, or makes them, and returns them."""
+"""The pictures of the course. Every function takes Matplotlib axes, or makes them, and returns them.
+
+A picture of one panel takes and returns `ax`; one of several takes `axes`, in reading order, and returns an array.
+"""
 
 from vae_keras.plots.ablation import (
     plot_aggregate_posteriors,
@@ -9,6 +12,7 @@ from vae_keras.plots.ablation import (
     plot_sigma_histograms,
     plot_unit_variances,
 )
+from vae_keras.plots.alt import describe_figures
 from vae_keras.plots.autoencoder import (
     plot_code_box,
     plot_compression_rows,
@@ -41,6 +45,8 @@ from vae_keras.plots.posterior import (
     plot_widths,
 )
 from vae_keras.plots.schema import plot_schema
+
+describe_figures()
 
 __all__ = [
     "plot_aggregate_posteriors",

@@ -1,7 +1,10 @@
 """Pictures of what each term of the objective does (notebook 03)."""
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import norm
 
@@ -18,7 +21,9 @@ from vae_keras.plots.style import (
     RED,
     SKY,
     axes_or_new,
+    panels_or_new,
     styled,
+    title_above,
 )
 
 LOSS_COLOURS = {"only reconstruction": BLUE, "only KL": ORANGE, "combination": GREEN}
@@ -28,19 +33,23 @@ SMALLEST_VARIANCE = 1e-6  # drawn; below it a latent dimension is as dead as can
 
 @styled
 @takes(codes=each(codes_2d), labels=labels_of("codes"))
-def plot_latent_planes(codes, labels):
-    """The latent planes of several models: on one common scale (above) and each on its own (below), row L26.
+def plot_latent_planes(
+    codes: Mapping[str, np.ndarray], labels: np.ndarray, title: str | None = None, axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Scatters of several models' codes: on one common scale (above) and each on its own (below) (row L26).
 
     Circles on the common scale have radius 1, 2 and 3: in two dimensions they hold 39 %, 86 % and 99 % of the prior.
 
     Args:
         codes: name → 2-d codes `(n, 2)`, one per image.
         labels: `(n,)` digits; each class is named, on the model's own scale, at its median.
+        title: of the figure.
+        axes: two Matplotlib axes for each model, or None for a new figure.
 
     Returns:
         The axes, two rows by one column per model.
     """
-    axes = plt.subplots(2, len(codes), figsize=(9, 6), squeeze=False)[1]
+    axes = panels_or_new(axes, 2, len(codes), figsize=(9, 6))
     size = np.clip(20_000 / len(labels), 4, 20)  # few points are drawn larger
     for (name, z), common, own in zip(codes.items(), *axes, strict=True):
         common.scatter(*z.T, c=np.array(CLASS_COLOURS)[labels], s=size, linewidths=0, alpha=0.6)
@@ -52,49 +61,63 @@ def plot_latent_planes(codes, labels):
         own.xaxis.set_major_locator(MaxNLocator(3))
         own.yaxis.set_major_locator(MaxNLocator(4))
         own.set_title("the same, on its own scale")
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(sigmas=each())
-def plot_sigma_histograms(sigmas, title=None):
-    """Histogram of the posteriors' standard deviations for each model, on a logarithmic axis (row L27).
+def plot_sigma_histograms(
+    sigmas: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Histograms of the posteriors' standard deviations, one for each model, on a logarithmic axis (row L27).
 
     Args:
         sigmas: name → sigma `(n, latent)`.
         title: of the figure.
+        axes: as many Matplotlib axes as models, or None for a new figure.
 
     Returns:
         The axes, one per model.
     """
-    fig, axes = plt.subplots(len(sigmas), 1, figsize=(7.5, 3.8), sharex=True, squeeze=False)
+    axes = panels_or_new(axes, len(sigmas), 1, figsize=(7.5, 3.8), sharex=True)[:, 0]
     low = min(np.quantile(sigma, 0.01) for sigma in sigmas.values())
     ratio = (3 / low) ** 0.01
     bins = ratio ** np.arange(np.floor(np.log(low) / np.log(ratio)) - 0.5, np.log(3) / np.log(ratio))  # 1 in the middle
-    for ax, (name, sigma) in zip(axes[:, 0], sigmas.items(), strict=True):
+    for ax, (name, sigma) in zip(axes, sigmas.items(), strict=True):
         sigma = np.maximum(sigma, bins[0])  # the narrowest of all count in the first bin
         ax.hist(sigma.ravel(), bins, weights=np.full(sigma.size, 1 / sigma.size), color=LOSS_COLOURS.get(name, PINK))
         ax.axvline(1, color=BLACK, linestyle=":")
         ax.text(0.01, 0.95, name, transform=ax.transAxes, ha="left", va="top")
+        ax.set_label(name)  # read in place of a title
         ax.set(xscale="log", ylabel="share")
         ax.margins(y=0.1)
-    axes[0, 0].annotate("the prior", (1, 0.95), xycoords=("data", "axes fraction"), xytext=(4, 0),
-                        textcoords="offset points", va="top")  # fmt: skip
-    axes[-1, 0].set_xlabel(r"$\sigma_\phi(x)$ of one digit, in one latent dimension")
-    fig.suptitle(title, fontsize="medium")
-    return axes[:, 0]
+    axes[0].annotate("the prior", (1, 0.95), xycoords=("data", "axes fraction"), xytext=(4, 0),
+                     textcoords="offset points", va="top")  # fmt: skip
+    axes[-1].set_xlabel(r"$\sigma_\phi(x)$ of one digit, in one latent dimension")
+    title_above(axes, title)
+    return axes
 
 
 @styled
 @takes(posteriors=each(), distances=each(), draws=at_least_one)
-def plot_aggregate_posteriors(posteriors, distances, draws=200_000, seed=0):
-    """The average of q(z|x) over images as a heat map, and its two marginals beside N(0, 1) (rows L28 and L29).
+def plot_aggregate_posteriors(
+    posteriors: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    distances: Mapping[str, float],
+    draws: int = 200_000,
+    seed: int = 0,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Heat maps of the average of q(z|x) over images, and its two marginals beside N(0, 1) (rows L28 and L29).
 
     Args:
         posteriors: name → `(mean, log_var)` of q(z|x), each `(n, 2)`.
         distances: name → KL divergence to N(0, I) in nats, for the titles.
         draws: of z from the average.
         seed: of the draws.
+        title: of the figure.
+        axes: two Matplotlib axes for each model, or None for a new figure.
 
     Returns:
         The axes, two rows by one column per model.
@@ -103,11 +126,11 @@ def plot_aggregate_posteriors(posteriors, distances, draws=200_000, seed=0):
     edges = np.linspace(-EDGE, EDGE, 81)
     width = edges[1] - edges[0]
     line = np.linspace(-EDGE, EDGE, 400)
-    fig, axes = plt.subplots(2, len(posteriors), figsize=(9, 5.2), height_ratios=(2, 1), squeeze=False)
+    axes = panels_or_new(axes, 2, len(posteriors), figsize=(9, 5.2), height_ratios=(2, 1))
     for (name, (mean, log_var)), heat, marginal in zip(posteriors.items(), *axes, strict=True):
         chosen = rng.integers(len(mean), size=draws)
         z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal((draws, 2))
-        density = np.histogram2d(*z.T, bins=edges)[0].T / (draws * width**2)
+        density = np.histogram2d(z[:, 0], z[:, 1], bins=edges)[0].T / (draws * width**2)
         picture = heat.imshow(
             density, origin="lower", extent=(-EDGE, EDGE) * 2, cmap=HEAT, vmin=0, vmax=2 * norm.pdf(0) ** 2
         )
@@ -120,24 +143,30 @@ def plot_aggregate_posteriors(posteriors, distances, draws=200_000, seed=0):
         marginal.plot(line, norm.pdf(line), color=BLACK, linestyle=":", label="N(0, 1)")
         marginal.set(xlim=(-EDGE, EDGE), ylim=(0, 0.8), xlabel="one dimension of $z$", ylabel="density")
     axes[1, 0].legend(loc="upper center", ncols=3, handlelength=1, columnspacing=1, borderaxespad=0)
-    fig.colorbar(picture, ax=list(axes[0]), label="density", extend="max", shrink=0.9, pad=0.01)
+    colour_bar = {"label": "density", "extend": "max", "shrink": 0.9, "pad": 0.01}
+    axes[0, 0].figure.colorbar(picture, ax=list(axes[0]), **colour_bar)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(losses=each())
-def plot_memorizing(losses, title=None):
-    """Reconstruction of training images and of held-out ones, and the gap, per training run (row L30).
+def plot_memorizing(
+    losses: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Dots for training and held-out images, joined by a line for each run, and a dot for its gap (row L30).
 
     Args:
         losses: name → runs `(seeds, 2)`: on the training images, on held-out images. "only KL", which reconstructs
             nothing, is drawn only among the gaps.
         title: of the figure.
+        axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
-        Both axes.
+        The two axes: losses, gaps.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
+    axes = panels_or_new(axes, 1, 2, figsize=(8, 3.2))[0]
+    left, right = axes
     for row, (name, runs) in enumerate(losses.items()):
         runs, colour = np.asarray(runs), LOSS_COLOURS.get(name, PINK)
         if name != "only KL":
@@ -148,25 +177,31 @@ def plot_memorizing(losses, title=None):
     right.set_yticks(range(len(losses)), list(losses))
     right.set(ylim=(len(losses) - 0.5, -0.5), xlabel="gap: held-out − training (nats per image)")
     right.set_xlim(left=min(0, right.get_xlim()[0]))
-    fig.suptitle(title, fontsize="medium")
-    return left, right
+    title_above(axes, title)
+    return axes
 
 
 @styled
 @takes(moves=each())
-def plot_moves(moves, disturbances, title=None):
-    """How far codes and reconstructions move when the input is disturbed: one mark per training run (row L30).
+def plot_moves(
+    moves: Mapping[str, np.ndarray],
+    disturbances: Sequence[str],
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """How far codes and reconstructions move when the input is disturbed: one mark for each run (row L30).
 
     Args:
         moves: name → array `(seeds, 2, 3)`: for both disturbances the reconstruction's move, in units of the input's,
             the code's, in units of the spread of all codes, and the code's, in units of its own sigma.
         disturbances: the names of both.
         title: of the figure.
+        axes: three Matplotlib axes, or None for a new figure.
 
     Returns:
         The three axes.
     """
-    fig, axes = plt.subplots(1, 3, figsize=(9, 3.3), sharey=True)
+    axes = panels_or_new(axes, 1, 3, figsize=(9, 3.3), sharey=True)[0]
     units = (
         "reconstruction: $\\|\\hat{x}' - \\hat{x}\\| \\; / \\; \\|x' - x\\|$",
         "code: $\\|\\mu' - \\mu\\| \\; /$ spread of codes",
@@ -178,22 +213,30 @@ def plot_moves(moves, disturbances, title=None):
                 heights = np.full(len(runs), row - 0.15 + 0.3 * k)
                 colour = LOSS_COLOURS.get(name, PINK)
                 ax.plot(runs[:, k, i], heights, marker, color=colour, markerfacecolor="none")
+        ax.set_yticks(range(len(moves)), list(moves))
         ax.set(xlabel=unit, ylim=(len(moves) - 0.5, -0.5), xscale="linear" if i == 0 else "log")
         if i == 1:
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes[0].set_yticks(range(len(moves)), list(moves))
     for name, marker in zip(disturbances, "os", strict=True):
         axes[0].plot([], [], marker, color=BLACK, markerfacecolor="none", label=name)
-    fig.align_xlabels()
-    fig.legend(loc="outside lower center", ncols=2)
-    fig.suptitle(title, fontsize="medium")
+    figure = axes[0].figure
+    figure.align_xlabels(axes)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(betas=numbers, kls=as_many_as("betas"), reconstructions=as_many_as("betas"))
-def plot_rate_distortion(betas, kls, reconstructions, constant, title=None, ax=None):
-    """Reconstruction against KL, one point per beta (row L31).
+def plot_rate_distortion(
+    betas: Sequence[float],
+    kls: Sequence[float],
+    reconstructions: Sequence[float],
+    constant: float,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Curve of the reconstruction against the KL, one point for each beta (row L31).
 
     Args:
         betas, kls, reconstructions: along the sweep; nats per image.
@@ -206,9 +249,11 @@ def plot_rate_distortion(betas, kls, reconstructions, constant, title=None, ax=N
     """
     ax = axes_or_new(ax, (6.5, 3.8))
     ax.plot(kls, reconstructions, "o-", color=BLUE)
-    for beta, kl, reconstruction in zip(betas, kls, reconstructions, strict=True):
+    steps = np.diff([np.divide(kls, max(kls)), np.divide(reconstructions, max(reconstructions))])  # (2, betas - 1)
+    near_the_next = [*(np.linalg.norm(steps, axis=0) < 0.05), False]
+    for beta, kl, reconstruction, below in zip(betas, kls, reconstructions, near_the_next, strict=True):
         text = rf"$\beta = {beta:g}$, $\sigma = {np.sqrt(beta):.2g}$"
-        ax.annotate(text, (kl, reconstruction), xytext=(7, 6), textcoords="offset points")
+        ax.annotate(text, (kl, reconstruction), xytext=(7, -14 if below else 6), textcoords="offset points")
     ax.axhline(constant, color=BLACK, linestyle="--", linewidth=1)
     ax.annotate("the mean image for every digit", (1, constant), xycoords=("axes fraction", "data"),
                 xytext=(0, 5), textcoords="offset points", ha="right")  # fmt: skip
@@ -219,8 +264,15 @@ def plot_rate_distortion(betas, kls, reconstructions, constant, title=None, ax=N
 
 @styled
 @takes(betas=numbers, variances=as_many_as("betas"), counts=as_many_as("betas"))
-def plot_unit_variances(betas, variances, counts, threshold=0.01, title=None, ax=None):
-    """How much each latent dimension's mean varies over the images, along a sweep of beta (row L33).
+def plot_unit_variances(
+    betas: Sequence[float],
+    variances: Sequence[np.ndarray],
+    counts: Sequence[int],
+    threshold: float = 0.01,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Dots: how much each latent dimension's mean varies over the images, for each beta of a sweep (row L33).
 
     Args:
         betas: of the sweep.

@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -10,15 +11,18 @@ from vae_keras.checks import digit_labels, whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
 from vae_keras.models import VAE, Autoencoder, LatentModel
 
+P = ParamSpec("P")
+Drawn = TypeVar("Drawn")
+
 
 def takes(**checks):
     """Decorate a plot: argument → function of (value, name, all arguments) that raises where the value is wrong."""
 
-    def decorate(plot):
+    def decorate(plot: Callable[P, Drawn]) -> Callable[P, Drawn]:
         signature = inspect.signature(plot)
 
         @functools.wraps(plot)
-        def checked(*args, **kwargs):
+        def checked(*args: P.args, **kwargs: P.kwargs) -> Drawn:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             for name, check in checks.items():

@@ -1,20 +1,39 @@
 """What an autoencoder loses, keeps and leaves empty (rows L05 to L07)."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Mapping
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from vae_keras.models import LatentModel
 from vae_keras.plots.arguments import at_least_one, codes_2d, each, labels_of, model_of, numbers, takes
 from vae_keras.plots.digits import mosaic
 from vae_keras.plots.latent import plot_codes
-from vae_keras.plots.style import BLUE, COLOURS, GREEN, INK, ORANGE, RED, axes_or_new, styled
+from vae_keras.plots.style import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    INK,
+    ORANGE,
+    RED,
+    axes_or_new,
+    panels_or_new,
+    styled,
+    title_above,
+)
 
 
 @styled
 @takes(pca_errors=each(), autoencoder_errors=each(), linear_errors=each())
-def plot_error_against_size(pca_errors, autoencoder_errors, linear_errors, title=None, ax=None):
-    """Held-out error against the number of latent dimensions, beside PCA with as many (row L05).
+def plot_error_against_size(
+    pca_errors: Mapping[int, float],
+    autoencoder_errors: Mapping[int, float],
+    linear_errors: Mapping[int, float],
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Curves of the held-out error against the number of latent dimensions, beside PCA with as many (row L05).
 
     Args:
         pca_errors, autoencoder_errors, linear_errors: n → mean squared distance per image; PCA's is drawn as a line.
@@ -31,7 +50,7 @@ def plot_error_against_size(pca_errors, autoencoder_errors, linear_errors, title
             markeredgewidth=2, label="linear autoencoder")  # fmt: skip
     ax.set_xscale("log", base=2)
     ticks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= max(pca_errors)]
-    ax.set_xticks(ticks, ticks)
+    ax.set_xticks(ticks, [f"{n}" for n in ticks])
     ax.set(xlabel="$n$, numbers in the code", ylabel="squared distance per image", ylim=(0, None), title=title)
     ax.legend()
     return ax
@@ -39,8 +58,8 @@ def plot_error_against_size(pca_errors, autoencoder_errors, linear_errors, title
 
 @styled
 @takes(rows=each())
-def plot_compression_rows(rows, title=None, ax=None):
-    """Rows of digits and of codes, each with its name at the left (row L06).
+def plot_compression_rows(rows: Mapping[str, np.ndarray], title: str | None = None, ax: Axes | None = None) -> Axes:
+    """Rows of digits, and of codes as bars, each with its name at the left (row L06).
 
     Args:
         rows: name → images `(n, 28, 28, 1)`, or codes `(n, latent)`, which are drawn as bars around 0 on one scale.
@@ -79,8 +98,15 @@ def _bars(ax, codes, base):
 
 @styled
 @takes(model=model_of(LatentModel, 2), codes=codes_2d, labels=labels_of("codes"), n=at_least_one)
-def plot_code_box(model, codes, labels, n=15, title=None, axes=None):
-    """The codes in the plane with the box around them, and the same box decoded on a grid (row L07).
+def plot_code_box(
+    model: LatentModel,
+    codes: np.ndarray,
+    labels: np.ndarray,
+    n: int = 15,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Scatter of the codes in the plane with a box around them, and the same box decoded on a grid (row L07).
 
     Args:
         model: with a 2-d latent space.
@@ -93,8 +119,7 @@ def plot_code_box(model, codes, labels, n=15, title=None, axes=None):
     Returns:
         The two axes.
     """
-    if axes is None:
-        axes = plt.subplots(1, 2, figsize=(9, 4.5))[1]
+    axes = panels_or_new(axes, 1, 2, figsize=(9, 4.5))[0]
     low, high = codes.min(axis=0), codes.max(axis=0)
     plot_codes(codes, labels, title="codes of training images, and their box", ax=axes[0])
     axes[0].add_patch(Rectangle(low, *(high - low), facecolor="none", edgecolor=RED, linewidth=1.5))
@@ -109,13 +134,15 @@ def plot_code_box(model, codes, labels, n=15, title=None, axes=None):
         ax.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
         ax.set_aspect("auto")
         ax.set_box_aspect(1)
-    axes[0].figure.suptitle(title)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(distances=each(each(numbers)))
-def plot_nearest_distances(distances, title=None, axes=None):
+def plot_nearest_distances(
+    distances: Mapping[str, Mapping[str, np.ndarray]], title: str | None = None, axes: np.ndarray | None = None
+) -> np.ndarray:
     """Histograms of the distance to the nearest real digit, a panel for each model (row L07).
 
     Dotted lines are medians. The axis ends a little beyond the distance that 98 % of all keep below.
@@ -128,8 +155,7 @@ def plot_nearest_distances(distances, title=None, axes=None):
     Returns:
         The axes.
     """
-    if axes is None:
-        axes = plt.subplots(1, len(distances), figsize=(9, 2.8), sharex=True, sharey=True, squeeze=False)[1][0]
+    axes = panels_or_new(axes, 1, len(distances), figsize=(9, 2.8), sharex=True, sharey=True)[0]
     every = np.concatenate([values for panel in distances.values() for values in panel.values()])
     bins = np.linspace(0, 1.1 * np.quantile(every, 0.98), 45)
     for ax, (name, panel) in zip(axes, distances.items(), strict=True):
@@ -142,5 +168,5 @@ def plot_nearest_distances(distances, title=None, axes=None):
     axes[0].set_ylabel("density")
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    axes[0].figure.suptitle(title)
+    title_above(axes, title)
     return axes

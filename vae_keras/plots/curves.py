@@ -1,5 +1,10 @@
 """Curves: training, and quantities along a sweep."""
 
+from collections.abc import Sequence
+
+import keras
+from matplotlib.axes import Axes
+
 from vae_keras.plots.arguments import a_history, takes
 from vae_keras.plots.style import COLOURS, axes_or_new, styled
 
@@ -8,8 +13,13 @@ TERM_NAMES = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss"
 
 @styled
 @takes(history=a_history)
-def plot_history(history, terms=("loss",), title=None, ax=None):
-    """Loss terms over training: solid on the training images, dashed on the held-out ones.
+def plot_history(
+    history: keras.callbacks.History,
+    terms: Sequence[str] = ("loss",),
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Curves of loss terms over training: solid on the training images, dashed on the held-out ones.
 
     Args:
         history: what `train` or `fit` returned.
@@ -26,7 +36,7 @@ def plot_history(history, terms=("loss",), title=None, ax=None):
             if prefix + term in history.history:
                 values = history.history[prefix + term]
                 ax.plot(range(1, len(values) + 1), values, line, color=colour, label=f"{TERM_NAMES[term]}, {name}")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="epoch", ylabel="nats per image", title=title)
     ax.legend()
     return ax

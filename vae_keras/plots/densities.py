@@ -1,7 +1,11 @@
 """Densities, distribution functions and draws."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from vae_keras.plots.arguments import (
@@ -13,11 +17,30 @@ from vae_keras.plots.arguments import (
     pairs_for_each_parameter,
     takes,
 )
-from vae_keras.plots.style import BLACK, BLUE, COLOURS, ORANGE, SKY, axes_or_new, styled
+from vae_keras.plots.style import (
+    BLACK,
+    BLUE,
+    COLOURS,
+    ORANGE,
+    SKY,
+    axes_or_new,
+    panels_or_new,
+    styled,
+    title_above,
+)
+
+Pairs = Sequence[tuple[float, float]]  # (mu, sigma) each
 
 
 @styled
-def plot_density(mean=0.0, sigma=1.0, a=-1.0, b=0.5, title=None, axes=None):
+def plot_density(
+    mean: float = 0.0,
+    sigma: float = 1.0,
+    a: float = -1.0,
+    b: float = 0.5,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
     """P(a ≤ X ≤ b) of a Gaussian, twice: as an area under the density f, as a difference of the CDF F (row L12).
 
     Args:
@@ -36,8 +59,7 @@ def plot_density(mean=0.0, sigma=1.0, a=-1.0, b=0.5, title=None, axes=None):
         raise ValueError(f"sigma must be above 0. Received: sigma={sigma}")
     if not a < b:
         raise ValueError(f"a must be below b. Received: a={a}, b={b}")
-    if axes is None:
-        axes = plt.subplots(1, 2, figsize=(9, 3.4))[1]
+    axes = panels_or_new(axes, 1, 2, figsize=(9, 3.4))[0]
     density, cumulative = axes
     gaussian = norm(mean, sigma)
     low, high = min(a, mean - 4 * sigma), max(b, mean + 4 * sigma)
@@ -81,14 +103,15 @@ def plot_density(mean=0.0, sigma=1.0, a=-1.0, b=0.5, title=None, axes=None):
     for ax in axes:
         ax.set_xticks(list(ticks), list(ticks.values()))
         ax.set(xlabel="$x$", xlim=(low, high))
-    if title is not None:
-        density.figure.suptitle(title)
+    title_above(axes, title)
     return axes
 
 
 @styled
-def plot_gaussians(parameters=((0, 1), (0, 0.5), (0, 2), (2, 1)), title=None, ax=None):
-    """Gaussian densities, one curve for each (mu, sigma) (row L13).
+def plot_gaussians(
+    parameters: Pairs = ((0, 1), (0, 0.5), (0, 2), (2, 1)), title: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Curves of Gaussian densities, one for each pair of mu and sigma (row L13).
 
     Args:
         parameters: pairs (mu, sigma), each sigma above 0; at most eight.
@@ -119,8 +142,14 @@ def plot_gaussians(parameters=((0, 1), (0, 0.5), (0, 2), (2, 1)), title=None, ax
 
 @styled
 @takes(estimates=each(), exact=pairs_for_each_parameter, batch=at_least_one)
-def plot_gradient_estimates(estimates, exact, batch=100, title=None, axes=None):
-    """Gradient estimates, each an average over a batch of draws, as histograms around the exact gradient (row L39).
+def plot_gradient_estimates(
+    estimates: Mapping[str, Sequence[np.ndarray]],
+    exact: Sequence[float],
+    batch: int = 100,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Histograms of gradient estimates, each an average over a batch of draws, around the exact gradient (row L39).
 
     Args:
         estimates: name of the estimator → its gradients for (mu, sigma), `(draws,)` each.
@@ -132,8 +161,7 @@ def plot_gradient_estimates(estimates, exact, batch=100, title=None, axes=None):
     Returns:
         The two axes: mu, sigma.
     """
-    if axes is None:
-        axes = plt.subplots(1, 2, figsize=(9, 3.4))[1]
+    axes = panels_or_new(axes, 1, 2, figsize=(9, 3.4))[0]
     for parameter, (ax, symbol) in enumerate(zip(axes, ("\\mu", "\\sigma"), strict=True)):
         averages = {name: _batch_means(gradients[parameter], batch) for name, gradients in estimates.items()}
         bins = np.linspace(min(map(np.min, averages.values())), max(map(np.max, averages.values())), 80)
@@ -144,14 +172,21 @@ def plot_gradient_estimates(estimates, exact, batch=100, title=None, axes=None):
         ax.set(xlabel=f"estimate of {gradient}, {batch} draws each", ylabel="density")
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    if title is not None:
-        axes[0].figure.suptitle(title)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(x=numbers, curves=each(as_many_as("x")))
-def plot_power_laws(x, curves, slopes=(), xlabel=None, ylabel=None, title=None, ax=None):
+def plot_power_laws(
+    x: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    slopes: Sequence[tuple[str, float]] = (),
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Curves on two logarithmic axes, where a power law is a straight line, and dotted lines to compare with.
 
     Args:
@@ -184,20 +219,22 @@ def plot_power_laws(x, curves, slopes=(), xlabel=None, ylabel=None, title=None, 
 
 @styled
 @takes(draws=a_column_for_each_pair)
-def plot_empirical_cdfs(draws, parameters, critical, axes=None):
-    """Empirical CDFs of draws beside Phi((x − mu)/sigma), and the difference of the two (row L40, step 1).
+def plot_empirical_cdfs(
+    draws: np.ndarray, parameters: Pairs, critical: float, title: str | None = None, axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Curves of the empirical CDF of draws on Phi((x − mu)/sigma), and of the difference of the two (row L40, step 1).
 
     Args:
         draws: `(n, len(parameters))`.
         parameters: pairs (mu, sigma), one for each column of draws.
         critical: Kolmogorov–Smirnov distance up to which a difference counts as chance.
+        title: above both axes.
         axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
         The two axes: CDFs, differences.
     """
-    if axes is None:
-        axes = plt.subplots(1, 2, figsize=(9, 3.6))[1]
+    axes = panels_or_new(axes, 1, 2, figsize=(9, 3.6))[0]
     curves, differences = axes
     draws = np.sort(np.asarray(draws, "float64"), axis=0)
     shown = np.linspace(0, len(draws) - 1, 2000).round().astype(int)  # more points than pixels
@@ -216,12 +253,19 @@ def plot_empirical_cdfs(draws, parameters, critical, axes=None):
     differences.text(-4, 1.06 * critical, "chance stays within these lines", color="0.3", va="bottom", fontsize="small")
     differences.set(xlabel="$(x - \\mu)/\\sigma$", ylabel="empirical CDF minus $\\Phi$", xlim=(-4.2, 4.2))
     differences.set_ylim(-1.5 * critical, 1.5 * critical)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(draws=a_column_for_each_pair)
-def plot_draws(draws, parameters, densities, title=None, ax=None):
+def plot_draws(
+    draws: np.ndarray,
+    parameters: Pairs,
+    densities: Mapping[str, Callable[[np.ndarray, float, float], np.ndarray]],
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Histograms of draws under densities that were computed for them (row L40, step 3).
 
     Args:
@@ -235,7 +279,10 @@ def plot_draws(draws, parameters, densities, title=None, ax=None):
         The axes.
     """
     ax = axes_or_new(ax, (8, 3.8))
-    lines = ({"color": "0.75", "linewidth": 4}, {"color": BLACK, "linewidth": 1.2, "linestyle": "--"})
+    lines: tuple[dict[str, Any], ...] = (
+        {"color": "0.75", "linewidth": 4},
+        {"color": BLACK, "linewidth": 1.2, "linestyle": "--"},
+    )
     for column, (mean, sigma), colour in zip(np.asarray(draws).T, parameters, COLOURS, strict=False):
         name = f"draws, $\\mu = {mean:g}$, $\\sigma = {sigma:g}$"
         bins = mean + sigma * np.linspace(-4, 4, 81)
@@ -244,8 +291,8 @@ def plot_draws(draws, parameters, densities, title=None, ax=None):
         ax.stairs(heights, bins, fill=True, color=colour, alpha=0.5, label=name)
         for density, line in zip(densities.values(), lines, strict=False):
             ax.plot(bins, density(bins, mean, sigma), **line)
-    for density, line in zip(densities, lines, strict=False):
-        ax.plot([], [], label=density, **line)
+    for name, line in zip(densities, lines, strict=False):
+        ax.plot([], [], label=name, **line)
     ax.set(xlabel="$x$", ylabel="density $f_X(x)$", title=title)
     ax.set_ylim(bottom=0)
     ax.legend(fontsize="small")

@@ -1,13 +1,17 @@
 """Pictures made of digits."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
 from scipy.stats import norm
 
+from vae_keras.models import LatentModel
 from vae_keras.plots.arguments import at_least_one, each, pictures, takes
 from vae_keras.plots.style import INK, axes_or_new, styled
 
 
-def mosaic(images, columns):
+def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
     """Images `(n, 28, 28, 1)` → one picture, `columns` wide, filled row by row; missing ones stay empty."""
     images = np.asarray(images)[..., 0]
     rows = -(-len(images) // columns)
@@ -18,7 +22,12 @@ def mosaic(images, columns):
 
 @styled
 @takes(rows=each(pictures))
-def plot_digit_rows(rows, column_labels=None, title=None, ax=None):
+def plot_digit_rows(
+    rows: Mapping[str, np.ndarray],
+    column_labels: Sequence[str] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Rows of digits, each with its name at the left.
 
     Args:
@@ -42,14 +51,14 @@ def plot_digit_rows(rows, column_labels=None, title=None, ax=None):
         ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_title(title)
+    ax.set(title=title)
     return ax
 
 
 @styled
 @takes(n=at_least_one)
-def plot_manifold(model, n=20, title=None, ax=None):
-    """The plane of a 2-d latent space, decoded on a grid at the prior's quantiles (i + 0.5) / n (rows L10, L36).
+def plot_manifold(model: LatentModel, n: int = 20, title: str | None = None, ax: Axes | None = None) -> Axes:
+    """Grid of digits: the plane of a 2-d latent space, decoded at the prior's quantiles (i + 0.5) / n (rows L10, L36).
 
     Equal areas of the picture then hold equal probability of the prior.
 
@@ -72,7 +81,8 @@ def plot_manifold(model, n=20, title=None, ax=None):
     images = model.decode(np.stack([z1.ravel(), z2.ravel()], axis=1))
     ax.imshow(mosaic(images, n), cmap=INK, vmin=0, vmax=1)
     shown = np.array([-1.5, -0.5, 0, 0.5, 1.5])
-    ax.set_xticks(28 * n * norm.cdf(shown) - 0.5, [f"{z:g}" for z in shown])
-    ax.set_yticks(28 * n * norm.cdf(-shown) - 0.5, [f"{z:g}" for z in shown])
+    names = [f"{z:g}".replace("-", "−") for z in shown]
+    ax.set_xticks(28 * n * norm.cdf(shown) - 0.5, names)
+    ax.set_yticks(28 * n * norm.cdf(-shown) - 0.5, names)
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     return ax

@@ -1,6 +1,7 @@
 """The two computation graphs of the slide "Reparametrization Trick" (row L39)."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from vae_keras.plots.style import BLUE, ORANGE, RED, axes_or_new, styled
@@ -12,12 +13,13 @@ TOP_ROW, BOTTOM_ROW = 5.0, 1.1  # heights of the two graphs
 
 
 @styled
-def plot_reparameterization_graph(ax=None):
-    """Where the gradient stops when z is drawn, and how it passes when epsilon is drawn instead (row L39).
+def plot_reparameterization_graph(title: str | None = None, ax: Axes | None = None) -> Axes:
+    """Two graphs from x to the loss: drawing z stops the gradient, drawing epsilon lets it reach the encoder (row L39).
 
     Boxes compute, circles draw at random; grey arrows carry values, red ones gradients.
 
     Args:
+        title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
     Returns:
@@ -31,7 +33,7 @@ def plot_reparameterization_graph(ax=None):
         _graph(ax, y, drawn)
         ax.text(-0.6, y + 1.75, heading, fontsize=12, fontweight="bold", va="center")
     _legend(ax, -1.5)
-    ax.set(xlim=(-0.7, 12.6), ylim=(-1.85, 7.1), aspect="equal")
+    ax.set(xlim=(-0.7, 12.6), ylim=(-1.85, 7.1), aspect="equal", title=title)
     ax.axis("off")
     return ax
 

@@ -1,28 +1,42 @@
 """On the way between digits: norms, distances to real digits, and the decoder's stretch."""
 
-import matplotlib.patheffects as effects
-import matplotlib.pyplot as plt
+from collections.abc import Mapping
+
 import numpy as np
+from matplotlib.axes import Axes
 
 from vae_keras.plots.arguments import codes_2d, each, labels_of, takes
-from vae_keras.plots.style import CLASS_COLOURS, COLOURS, HEAT, axes_or_new, styled
+from vae_keras.plots.latent import name_classes
+from vae_keras.plots.style import (
+    COLOURS,
+    HEAT,
+    axes_or_new,
+    panels_or_new,
+    styled,
+    title_above,
+)
 
 
 @styled
 @takes(paths=each(each()), codes=each())
-def plot_norms_along_paths(paths, codes, axes=None):
-    """Norm of z along paths, above the range in which the norms of real codes lie (row L35).
+def plot_norms_along_paths(
+    paths: Mapping[str, Mapping[str, np.ndarray]],
+    codes: Mapping[str, np.ndarray],
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Curves of the norm of z along paths, on a grey band that holds 90 % of the norms of real codes (row L35).
 
     Args:
         paths: model → name of the path → codes `(pairs, steps, latent)`; the mean over pairs is drawn.
         codes: model → `(n, latent)` of real images; the band holds the middle 90 % of their norms.
+        title: of the figure.
         axes: Matplotlib axes, one for each model, or None for a new figure.
 
     Returns:
         The axes.
     """
-    if axes is None:
-        axes = plt.subplots(1, len(paths), figsize=(8, 2.9))[1]
+    axes = panels_or_new(axes, 1, len(paths), figsize=(8, 2.9))[0]
     for ax, (model, models_paths) in zip(axes, paths.items(), strict=True):
         low, high = np.quantile(np.linalg.norm(codes[model], axis=1), [0.05, 0.95])
         ax.axhspan(low, high, color="0.9", label="90 % of real codes")
@@ -31,25 +45,31 @@ def plot_norms_along_paths(paths, codes, axes=None):
             ax.plot(np.linspace(0, 1, len(norms)), norms, line, label=name)
         ax.set(xlabel="t", ylabel="mean ‖z(t)‖", title=model, ylim=(0, None))
     axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(distances=each(), real=each())
-def plot_distances_along_paths(distances, real, axes=None):
-    """Distance to the nearest real digit along a path, one panel for each way to measure it (row L35).
+def plot_distances_along_paths(
+    distances: Mapping[str, Mapping[str, np.ndarray]],
+    real: Mapping[str, float],
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Curves of the distance to the nearest real digit along paths, a panel for each way to measure it (row L35).
 
     Args:
         distances: name of the distance → method → mean over pairs at each step, `(steps,)`. A method is named by its
             model, which has one colour, and its path: "VAE linear"; "spherical" ones are dashed.
         real: name of the distance → the same distance for real digits, drawn as a line across.
+        title: of the figure.
         axes: Matplotlib axes, one for each distance, or None for a new figure.
 
     Returns:
         The axes.
     """
-    if axes is None:
-        axes = plt.subplots(1, len(distances), figsize=(9, 3.6))[1]
+    axes = panels_or_new(axes, 1, len(distances), figsize=(9, 3.6))[0]
     for ax, (kind, methods) in zip(axes, distances.items(), strict=True):
         ax.axhline(real[kind], color="0.5", linestyle=":", label="real digits")
         models = list(dict.fromkeys(name.split()[0] for name in methods))
@@ -59,13 +79,22 @@ def plot_distances_along_paths(distances, real, axes=None):
             ax.plot(np.linspace(0, 1, len(values)), values, line, color=colour, label=name)
         ax.set(xlabel="t", ylabel="distance to the nearest real digit", title=f"in {kind}")
     axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(codes=codes_2d, labels=labels_of("codes"))
-def plot_stretch(stretch, predicted, codes, labels, extent=3.0, title=None, ax=None):
-    """Local stretch of the decoder over the latent plane, with the borders between classes (row L38).
+def plot_stretch(
+    stretch: np.ndarray,
+    predicted: np.ndarray,
+    codes: np.ndarray,
+    labels: np.ndarray,
+    extent: float = 3.0,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Heat map of the decoder's local stretch over the latent plane, with the borders between classes (row L38).
 
     Args:
         stretch: `(n, n)`, `local_stretch` on an even grid over [-extent, extent]²; rows follow z₂ upwards.
@@ -86,10 +115,6 @@ def plot_stretch(stretch, predicted, codes, labels, extent=3.0, title=None, ax=N
     side = np.linspace(-extent, extent, len(stretch))
     for digit in np.unique(predicted):
         ax.contour(side, side, predicted == digit, levels=[0.5], colors="white", linewidths=0.7)
-    for digit in np.unique(labels):
-        z1, z2 = np.median(codes[labels == digit], axis=0)
-        outline = [effects.withStroke(linewidth=3, foreground="white")]
-        ax.text(z1, z2, digit, color=CLASS_COLOURS[digit], fontsize=15, fontweight="bold", ha="center", va="center",
-                path_effects=outline, clip_on=True)  # fmt: skip
+    name_classes(ax, codes, labels)
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     return ax

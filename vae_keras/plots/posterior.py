@@ -1,14 +1,18 @@
 """Pictures of q(z|x), of draws from it, and of its KL divergence to the prior (notebook 02)."""
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import FuncFormatter
 
 from vae_keras.losses import kl_divergence, reconstruction_loss
+from vae_keras.models import VAE, Autoencoder
 from vae_keras.plots.arguments import (
     a_planar_autoencoder,
     a_planar_vae,
@@ -34,7 +38,9 @@ from vae_keras.plots.style import (
     ORANGE,
     RED,
     axes_or_new,
+    panels_or_new,
     styled,
+    title_above,
 )
 
 DEVIATIONS = 2  # an ellipse is drawn at mu ± 2 sigma along each axis
@@ -42,8 +48,17 @@ DEVIATIONS = 2  # an ellipse is drawn at mu ± 2 sigma along each axis
 
 @styled
 @takes(autoencoder=a_planar_autoencoder, vae=a_planar_vae, image=one_image, draws=at_least_one)
-def plot_point_and_distribution(autoencoder, vae, x, image, draws=300, seed=0, title=None):
-    """What an autoencoder and a VAE make of one digit: a point, and a distribution (row L08).
+def plot_point_and_distribution(
+    autoencoder: Autoencoder,
+    vae: VAE,
+    x: np.ndarray,
+    image: np.ndarray,
+    draws: int = 300,
+    seed: int = 0,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """One digit among the codes of many: a point for the autoencoder, a cloud of draws for the VAE (row L08).
 
     Args:
         autoencoder, vae: with 2-d latent spaces.
@@ -52,6 +67,7 @@ def plot_point_and_distribution(autoencoder, vae, x, image, draws=300, seed=0, t
         draws: of z from the digit's q(z|x).
         seed: of the draws.
         title: of the figure.
+        axes: three Matplotlib axes, or None for a new figure.
 
     Returns:
         The three axes: the autoencoder's plane, the VAE's plane, the latter near the digit.
@@ -62,7 +78,7 @@ def plot_point_and_distribution(autoencoder, vae, x, image, draws=300, seed=0, t
     sigma = np.exp(0.5 * log_var)
     z = mean + sigma * np.random.default_rng(seed).standard_normal((draws, 2))
 
-    axes = plt.subplots(1, 3, figsize=(9, 3.3))[1]
+    axes = panels_or_new(axes, 1, 3, figsize=(9, 3.3))[0]
     for ax, grey in zip(axes, (codes[0], codes[1], codes[1]), strict=True):
         ax.scatter(*grey.T, s=2, color="0.8", linewidths=0, rasterized=True)
         ax.set(xlabel="$z_1$", ylabel="$z_2$")
@@ -78,18 +94,20 @@ def plot_point_and_distribution(autoencoder, vae, x, image, draws=300, seed=0, t
     axes[2].set(xlim=mean[0] + reach * np.array([-1, 1]), ylim=mean[1] + reach * np.array([-1, 1]))
     axes[2].text(0.03, 0.97, f"$\\mu \\pm {DEVIATIONS}\\sigma$", transform=axes[2].transAxes, color=RED, va="top")
     axes[2].text(0.03, 0.03, "draws of $z$", transform=axes[2].transAxes, color=BLUE)
-    corner = axes[0].inset_axes([0.02, 0.74, 0.24, 0.24])
+    corner = axes[0].inset_axes((0.02, 0.74, 0.24, 0.24))
     corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
     corner.set(xticks=[], yticks=[])
     corner.spines[:].set(visible=True, color="0.6")
-    axes[0].figure.suptitle(title)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(mean=codes_2d, log_var=codes_2d, labels=labels_of("mean"))
-def plot_posteriors(mean, log_var, labels, title=None, ax=None):
-    """Each q(z|x) as an ellipse at mu ± 2 sigma, coloured by class, and the prior's ellipse (row L09).
+def plot_posteriors(
+    mean: np.ndarray, log_var: np.ndarray, labels: np.ndarray, title: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Ellipses in the latent plane: each q(z|x) at mu ± 2 sigma, coloured by class, and the prior's (row L09).
 
     Args:
         mean, log_var: `(n, 2)` of q(z|x).
@@ -116,8 +134,15 @@ def plot_posteriors(mean, log_var, labels, title=None, ax=None):
 
 @styled
 @takes(vae=a_planar_vae, image=one_image, draws=at_least_one)
-def plot_reparameterization(vae, image, draws=12, seed=0, title=None):
-    """Epsilon → z = mu + sigma · epsilon → x̂ for one digit: the same numbered draws in three places (row L14).
+def plot_reparameterization(
+    vae: VAE,
+    image: np.ndarray,
+    draws: int = 12,
+    seed: int = 0,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """The same numbered draws for one digit in three places: as epsilon, as z, and as decoded digits (row L14).
 
     Args:
         vae: with a 2-d latent space.
@@ -125,6 +150,7 @@ def plot_reparameterization(vae, image, draws=12, seed=0, title=None):
         draws: numbered draws, picked far apart from a cloud of a few hundred.
         seed: of the draws.
         title: of the figure.
+        axes: three Matplotlib axes, or None for a new figure.
 
     Returns:
         The three axes.
@@ -135,7 +161,7 @@ def plot_reparameterization(vae, image, draws=12, seed=0, title=None):
     epsilon = epsilon[_spread(epsilon, draws)]
     z = mean + sigma * epsilon
 
-    figure, axes = plt.subplots(1, 3, figsize=(9, 3.5), width_ratios=(1, 1, 0.95))
+    axes = panels_or_new(axes, 1, 3, figsize=(9, 3.5), width_ratios=(1, 1, 0.95))[0]
     for ax, points, centre, width in ((axes[0], epsilon, np.zeros(2), np.ones(2)), (axes[1], z, mean, sigma)):
         ax.scatter(*points.T, s=4, color="0.75", linewidths=0)
         _ellipses(ax, centre[None], width[None], edgecolors=BLUE)
@@ -147,14 +173,16 @@ def plot_reparameterization(vae, image, draws=12, seed=0, title=None):
     axes[1].locator_params(nbins=5)
     axes[2].set_title("$\\hat{x} = D_\\theta(z)$")
     _numbered_digits(axes[2], vae.decode(z[:draws]), columns=4)
-    figure.suptitle(title)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(autoencoder=an_autoencoder, vae=a_vae)
-def plot_compression(autoencoder, vae, images, title=None, ax=None):
-    """Digits, their codes and their reconstructions: an autoencoder's beside a VAE's (row L15).
+def plot_compression(
+    autoencoder: Autoencoder, vae: VAE, images: np.ndarray, title: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Rows of digits, of their codes and of their reconstructions: an autoencoder's above a VAE's (row L15).
 
     A code is drawn as a tile of coloured squares, one for each latent dimension.
 
@@ -191,16 +219,24 @@ def plot_compression(autoencoder, vae, images, title=None, ax=None):
         (Normalize(-3, 3), signed, "VAE: $\\mu$", 0.36),
         (Normalize(0, 1), plt.get_cmap(HEAT), "VAE: $\\sigma$", 0.02),
     ):
-        bar = ax.inset_axes([1.03, place, 0.02, 0.28])
+        bar = ax.inset_axes((1.03, place, 0.02, 0.28))
         ax.figure.colorbar(ScalarMappable(norm, cmap), cax=bar, label=label)
-    ax.set_title(title)
+    ax.set(title=title)
     return ax
 
 
 @styled
 @takes(vae=a_planar_vae, draws=at_least_one, cloud=at_least_one)
-def plot_clouds(vae, images, draws=10, cloud=300, seed=0, title=None):
-    """The clouds of z ~ q(z|x) of a few digits in the plane, and what some of the draws decode to (row L16).
+def plot_clouds(
+    vae: VAE,
+    images: np.ndarray,
+    draws: int = 10,
+    cloud: int = 300,
+    seed: int = 0,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Clouds of draws z ~ q(z|x) of a few digits in the plane, and rows of what some of them decode to (row L16).
 
     Args:
         vae: with a 2-d latent space.
@@ -209,6 +245,7 @@ def plot_clouds(vae, images, draws=10, cloud=300, seed=0, title=None):
         cloud: draws shown in the plane for each digit.
         seed: of the draws.
         title: of the figure.
+        axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
         The two axes: the plane, the digits.
@@ -216,7 +253,8 @@ def plot_clouds(vae, images, draws=10, cloud=300, seed=0, title=None):
     mean, log_var = vae.encode(images)
     noise = np.random.default_rng(seed).standard_normal((len(images), cloud, 2))
     z = mean[:, None] + np.exp(0.5 * log_var)[:, None] * noise  # (n, cloud, 2)
-    figure, (plane, digits) = plt.subplots(1, 2, figsize=(9, 0.62 * len(images) + 0.7), width_ratios=(1, 1.9))
+    axes = panels_or_new(axes, 1, 2, figsize=(9, 0.62 * len(images) + 0.7), width_ratios=(1, 1.9))[0]
+    plane, digits = axes
     for name, points, colour in zip("ABCDEFGH", z, COLOURS, strict=False):
         plane.scatter(*points.T, s=3, color=colour, linewidths=0, alpha=0.6)
         outline = [effects.withStroke(linewidth=3, foreground="white")]
@@ -229,14 +267,16 @@ def plot_clouds(vae, images, draws=10, cloud=300, seed=0, title=None):
     digits.axvline(27.5, color="0.3", linewidth=1.2)
     for tick, colour in zip(digits.get_yticklabels(), COLOURS, strict=False):
         tick.set(color=colour, fontweight="bold")
-    figure.suptitle(title)
-    return plane, digits
+    title_above(axes, title)
+    return axes
 
 
 @styled
 @takes(vaes=each(a_vae))
-def plot_kl_per_dimension(vaes, x, title=None, ax=None):
-    """KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first (row L11).
+def plot_kl_per_dimension(
+    vaes: Mapping[str, VAE], x: np.ndarray, title: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Bars: KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first (row L11).
 
     Args:
         vaes: name → `VAE`.
@@ -260,8 +300,14 @@ def plot_kl_per_dimension(vaes, x, title=None, ax=None):
 
 @styled
 @takes(x=one_image, x_hat=one_image, sigmas=numbers)
-def plot_sigma_effect(x, x_hat, sigmas=(0.125, 0.25, 0.5, 1.0, 2.0), title=None, ax=None):
-    """The reconstruction loss of one pair against sigma, on two logarithmic axes (row L18).
+def plot_sigma_effect(
+    x: np.ndarray,
+    x_hat: np.ndarray,
+    sigmas: Sequence[float] = (0.125, 0.25, 0.5, 1.0, 2.0),
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Curve of the reconstruction loss of one pair of images against sigma, on two logarithmic axes (row L18).
 
     Args:
         x, x_hat: `(28, 28, 1)`, shown in the picture.
@@ -283,7 +329,7 @@ def plot_sigma_effect(x, x_hat, sigmas=(0.125, 0.25, 0.5, 1.0, 2.0), title=None,
     ax.margins(x=0.2, y=0.12)
     ax.set(xlabel="$\\sigma$ of a pixel", ylabel="reconstruction loss in nats", title=title)
     for left, image, name in ((0.02, x, "$x$"), (0.2, x_hat, "$\\hat{x}$")):
-        corner = ax.inset_axes([left, 0.04, 0.17, 0.23])
+        corner = ax.inset_axes((left, 0.04, 0.17, 0.23))
         corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
         corner.set(xticks=[], yticks=[])
         corner.spines[:].set(visible=True, color="0.6")
@@ -293,7 +339,9 @@ def plot_sigma_effect(x, x_hat, sigmas=(0.125, 0.25, 0.5, 1.0, 2.0), title=None,
 
 @styled
 @takes(losses=numbers)
-def plot_loss_histogram(losses, constant, title=None, ax=None):
+def plot_loss_histogram(
+    losses: np.ndarray, constant: Mapping[str, float], title: str | None = None, ax: Axes | None = None
+) -> Axes:
     """Histogram of a VAE's loss over draws of epsilon, beside a loss that does not depend on a draw (row L19).
 
     Args:
@@ -318,8 +366,8 @@ def plot_loss_histogram(losses, constant, title=None, ax=None):
 
 
 @styled
-def plot_kl_landscape(title=None, axes=None):
-    """KL(N(mu, sigma²) ‖ N(0, 1)) over the plane of mu and sigma, and along two lines through its minimum (row L20).
+def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) -> np.ndarray:
+    """Heat map of KL(N(mu, sigma²) ‖ N(0, 1)) over mu and sigma, and curves along two lines in it (row L20).
 
     Args:
         title: of the figure.
@@ -328,8 +376,7 @@ def plot_kl_landscape(title=None, axes=None):
     Returns:
         The two axes: landscape, lines.
     """
-    if axes is None:
-        axes = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=(1.25, 1))[1]
+    axes = panels_or_new(axes, 1, 2, figsize=(9, 3.6), width_ratios=(1.25, 1))[0]
     plane, lines = axes
     mu, sigma = np.linspace(-3, 3, 241), np.linspace(0.02, 3, 240)
 
@@ -354,14 +401,16 @@ def plot_kl_landscape(title=None, axes=None):
     lines.plot([0, 1], [0, 0], "*", color=RED, markersize=10, clip_on=False)
     lines.set(xlabel="$\\mu$ or $\\sigma$", ylabel="KL in nats", ylim=(0, 5), title="two lines through the minimum")
     lines.legend(loc="upper center")
-    plane.figure.suptitle(title)
+    title_above(axes, title)
     return axes
 
 
 @styled
 @takes(vae=a_vae, columns=at_least_one)
-def plot_widths(vae, x, columns=12, title=None):
-    """How wide q(z|x) is over the images, and the images where it is narrowest and widest (row L25).
+def plot_widths(
+    vae: VAE, x: np.ndarray, columns: int = 12, title: str | None = None, axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Histogram of the width of q(z|x) over images, and rows of the images where it is narrowest and widest (row L25).
 
     Width is the geometric mean of sigma over the latent dimensions.
 
@@ -370,6 +419,7 @@ def plot_widths(vae, x, columns=12, title=None):
         x: images `(n, 28, 28, 1)`.
         columns: images shown of each kind.
         title: of the figure.
+        axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
         The two axes: histogram, digits.
@@ -377,7 +427,8 @@ def plot_widths(vae, x, columns=12, title=None):
     width = np.exp(0.5 * np.mean(vae.encode(x)[1], axis=1))
     order = np.argsort(width)
     narrow, wide = order[:columns], order[-columns:][::-1]
-    figure, (histogram, digits) = plt.subplots(1, 2, figsize=(9, 2.6), width_ratios=(1, 2.3))
+    axes = panels_or_new(axes, 1, 2, figsize=(9, 2.6), width_ratios=(1, 2.3))[0]
+    histogram, digits = axes
     histogram.hist(width, bins=40, color="0.7")
     for chosen, colour in ((narrow, BLUE), (wide, ORANGE)):
         histogram.plot(width[chosen], np.zeros(columns), "|", color=colour, markersize=14, markeredgewidth=2)
@@ -391,8 +442,8 @@ def plot_widths(vae, x, columns=12, title=None):
     plot_digit_rows(rows, ax=digits)
     for tick, colour in zip(digits.get_yticklabels(), (BLUE, BLUE, ORANGE, ORANGE), strict=True):
         tick.set_color(colour)
-    figure.suptitle(title)
-    return histogram, digits
+    title_above(axes, title)
+    return axes
 
 
 def _ellipses(ax, mean, sigma, **options):

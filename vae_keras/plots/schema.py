@@ -6,12 +6,14 @@ import keras
 import numpy as np
 from keras import ops
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Circle, Polygon
 
 from vae_keras.data import IMAGE_SHAPE, check_images
+from vae_keras.models import LatentModel
 from vae_keras.plots.arguments import a_model, takes
 from vae_keras.plots.style import BLUE, INK, ORANGE, RED, SKY, axes_or_new, styled
 
@@ -29,8 +31,14 @@ LINES = 80  # connections drawn between two columns: those that carry most
 
 @styled
 @takes(model=a_model)
-def plot_schema(model, image, noise_seed=(0, 0), title=None, ax=None):
-    """The network as the lecture draws it, while one image passes through it (rows L04 and L17).
+def plot_schema(
+    model: LatentModel,
+    image: np.ndarray,
+    noise_seed: tuple[int, int] = (0, 0),
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Schema of the network, narrow at the code z, with one image on its way from x to x hat (rows L04 and L17).
 
     Each column is a layer, with its size below, and each disc a unit, coloured by its activation. The lines are the
     connections that carry most: weight times activation. Of a large layer, evenly spaced units are shown.

@@ -1,8 +1,19 @@
 """One style for every figure of the course."""
 
 import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from vae_keras.plots.alt import WHAT_IS_DRAWN
+
+P = ParamSpec("P")
+Drawn = TypeVar("Drawn", Axes, np.ndarray)
 
 # Okabe and Ito 2008: told apart with every kind of colour vision.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
@@ -39,26 +50,57 @@ STYLE = {
     "axes.titlesize": "medium",
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
-    "figure.facecolor": "white",
+    "figure.facecolor": "white",  # opaque, so that a figure can be read on a dark page, too
+    "figure.titlesize": "medium",
     "font.size": 10,
     "image.cmap": INK,
     "image.interpolation": "nearest",
     "legend.frameon": False,
-    "savefig.facecolor": "white",
 }
 
 
-def styled(plot):
-    """Draw in the course's style without changing the reader's own settings."""
+def styled(plot: Callable[P, Drawn]) -> Callable[P, Drawn]:
+    """Draw in the course's style without changing the reader's own settings, and say on the axes what is drawn.
+
+    The first sentence of the plot's docstring, without the lecture's rows, begins the figure's alt text.
+    """
+    summary = (inspect.getdoc(plot) or "").split("\n")[0]
+    what_is_drawn = re.sub(r" \(rows? L.*?\)", "", summary)
 
     @functools.wraps(plot)
-    def in_style(*args, **kwargs):
-        with plt.rc_context(STYLE):
-            return plot(*args, **kwargs)
+    def in_style(*args: P.args, **kwargs: P.kwargs) -> Drawn:
+        with plt.style.context(["default", STYLE]):  # Matplotlib's defaults first: the reader's style may be a dark one
+            axes = plot(*args, **kwargs)
+        for ax in axes.flat if isinstance(axes, np.ndarray) else [axes]:
+            WHAT_IS_DRAWN[ax] = what_is_drawn
+        return axes
 
     return in_style
 
 
-def axes_or_new(ax, figsize):
+def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
     """The axes to draw on: those given, or those of a new figure."""
-    return ax if ax is not None else plt.subplots(figsize=figsize)[1]
+    if ax is None:
+        return plt.subplots(figsize=figsize)[1]
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax must be Matplotlib axes, or None for a new figure. Received: a {type(ax).__name__}")
+    return ax
+
+
+def panels_or_new(
+    axes: np.ndarray | None, rows: int, columns: int, figsize: tuple[float, float], **options: Any
+) -> np.ndarray:
+    """The axes to draw on, `(rows, columns)`: those given, in any shape in reading order, or those of a new figure."""
+    if axes is None:
+        return plt.subplots(rows, columns, figsize=figsize, squeeze=False, **options)[1]
+    panels = np.ravel(np.asarray(axes, object))
+    if len(panels) != rows * columns or not all(isinstance(ax, Axes) for ax in panels):
+        kinds = ", ".join(sorted({type(ax).__name__ for ax in panels})) or "none"
+        raise TypeError(f"axes must be {rows * columns} Matplotlib axes. Received: {len(panels)} of type {kinds}")
+    return panels.reshape(rows, columns)
+
+
+def title_above(axes: np.ndarray, title: str | None) -> None:
+    """The title of a figure, or of the subfigure that holds the axes."""
+    if title is not None:
+        axes.flat[0].figure.suptitle(title)
