@@ -285,7 +285,7 @@ def with_a_byte_changed(file, whole):
 
 
 DAMAGED = {
-    "empty": (cut(0), "no .keras file, or was cut short: save the model again.* Received: 0 bytes"),
+    "empty": (cut(0), "no .keras file, or was cut short: save the model again. Received: 0 bytes"),
     "cut at 1 %": (cut(0.01), "no .keras file, or was cut short"),
     "cut at 50 %": (cut(0.5), "no .keras file, or was cut short"),
     "cut at 99 %": (cut(0.99), "no .keras file, or was cut short"),
