@@ -1,16 +1,25 @@
-"""What happens beside a training: a line of progress, a stop at the first NaN, a backup after each epoch."""
+"""What happens beside a training: a line of progress, a stop at the first NaN, a backup and pictures of each epoch."""
 
+import importlib.util
 import json
 import math
+import os
 import pathlib
 import shutil
 import sys
 import warnings
+from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from vae_keras.data import check_images
 from vae_keras.files import whole_or_not_at_all
+from vae_keras.plots.digits import mosaic, plot_digit_rows, plot_manifold
 
 
 class TerminateOnNaN(keras.callbacks.Callback):
@@ -38,6 +47,62 @@ class TerminateOnNaN(keras.callbacks.Callback):
         )
 
 
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras' TensorBoard, with pictures of what the model has learned after each epoch.
+
+    Keras writes the loss and its terms, for training and held-out images. The run "pictures" adds images above their
+    reconstructions, and of a VAE the decoded plane; where that has more than two dimensions, samples from the prior,
+    of the same 64 z after each epoch. An autoencoder has no prior, and gets the reconstructions alone.
+
+    Args:
+        log_dir: a folder; `tensorboard --logdir` shows it.
+        x: images `(n, 28, 28, 1)` in [0, 1], at best held-out ones; the first 12 are reconstructed.
+        **options: those of `keras.callbacks.TensorBoard`. The graph is not written unless they ask for it.
+
+    Raises:
+        ImportError: the package tensorboard is not installed.
+
+    Example:
+        >>> train(vae, x_train, callbacks=[TensorBoard("logs", x_test)])
+    """
+
+    def __init__(self, log_dir: str | os.PathLike, x: np.ndarray, **options: Any) -> None:
+        if importlib.util.find_spec("tensorboard") is None:  # TensorFlow no longer brings it
+            raise ImportError("TensorBoard is a package of its own: pip install tensorboard")
+        super().__init__(log_dir, **{"write_graph": False, **options})
+        self.x = check_images(x)[:12]
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.pictures = tf.summary.create_file_writer(os.path.join(self.log_dir, "pictures"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        rows = {"$x$": self.x, "$\\hat x$": self.model.reconstruct(self.x)}
+        with self.pictures.as_default(step=epoch):
+            tf.summary.image("reconstructions", _drawn(plot_digit_rows, rows, size=(8, 1.6)))
+            if not hasattr(self.model, "sampling"):
+                return
+            if self.model.latent_dim == 2:
+                tf.summary.image("latent plane", _drawn(plot_manifold, self.model, size=(6, 6)))
+            else:
+                samples = mosaic(self.model.sample(64, seed=0), columns=8)
+                tf.summary.image("samples from the prior", 1 - samples[None, ..., None])  # ink on paper
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self.pictures.close()
+
+
+def _drawn(plot, shown, size):
+    """What `plot` draws, as one image `(1, height, width, 3)`; on no screen, and among nobody's open figures."""
+    figure = Figure(figsize=size, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    plot(shown, ax=figure.subplots())
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[None, ..., :3]
+
+
 class Backup(keras.callbacks.Callback):
     """Saves a training's whole state after each epoch, so that the same training can go on after a crash.
 
@@ -51,13 +116,14 @@ class Backup(keras.callbacks.Callback):
         steps: per epoch.
     """
 
-    def __init__(self, folder, settings, steps):
+    def __init__(self, folder: str | os.PathLike, settings: dict[str, Any], steps: int) -> None:
         super().__init__()
         self.folder, self.settings, self.steps = pathlib.Path(folder), settings, steps
         self.state, self.record = self.folder / "state.weights.h5", self.folder / "record.json"
-        self.seeds, self.logs = {}, []
+        self.seeds: dict[str, Any] = {}
+        self.logs: list[dict[str, float]] = []
 
-    def restore(self, model, seeds):
+    def restore(self, model: keras.Model, seeds: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Load what an earlier run saved, if it did; return the number of epochs done and the run's seeds.
 
         Raises:
@@ -102,11 +168,11 @@ class Backup(keras.callbacks.Callback):
         except OSError as error:  # no space left, for one: a backup is not worth the training
             warnings.warn(f"epoch {epoch + 1} has no backup in {str(self.folder)!r}: {error}", stacklevel=2)
 
-    def history(self):
+    def history(self) -> dict[str, list[float]]:
         """The logs of all epochs, those before a crash included, as in Keras' `History.history`."""
         return {name: [logs[name] for logs in self.logs] for name in (self.logs or [{}])[0]}
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove the backup of a training that is complete, and its folder if nothing else is in it."""
         for file in (self.state, self.record):
             file.unlink(missing_ok=True)
@@ -116,17 +182,20 @@ class Backup(keras.callbacks.Callback):
             self.folder.rmdir()
 
 
-class ProgressLine(keras.callbacks.Callback):
-    """One line per training instead of one per epoch."""
+PROGRESS = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+SHOWN = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "kl", "val_loss": "val_loss"}
 
-    def __init__(self, name, epochs, done=0):
+
+class ProgressLine(keras.callbacks.Callback):
+    """One line per training instead of one per epoch, with the loss, its two terms, and the held-out loss."""
+
+    def __init__(self, name: str, epochs: int, done: int = 0) -> None:
         super().__init__()
         file = _NotebookLine() if _in_notebook() else sys.stdout
-        self.bar = tqdm(total=epochs, initial=done, desc=name, unit="epoch", file=file, ncols=100)
+        self.bar = tqdm(total=epochs, initial=done, desc=name, file=file, ncols=100, bar_format=PROGRESS)
 
     def on_epoch_end(self, epoch, logs=None):
-        shown = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
-        self.bar.set_postfix(shown, refresh=False)
+        self.bar.set_postfix({short: logs[name] for name, short in SHOWN.items() if name in logs}, refresh=False)
         self.bar.update()
 
     def on_train_end(self, logs=None):
