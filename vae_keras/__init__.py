@@ -4,7 +4,7 @@ from vae_keras import (
     _backend,  # noqa: F401  first: it imports TensorFlow without its start-up lines
     plots,
 )
-from vae_keras.callbacks import TerminateOnNaN
+from vae_keras.callbacks import TensorBoard, TerminateOnNaN
 from vae_keras.claims import claim
 from vae_keras.data import load_data
 from vae_keras.explorer import explore
@@ -14,12 +14,14 @@ from vae_keras.measures import active_units, effective_beta, elbo, log_likelihoo
 from vae_keras.models import VAE, Autoencoder, load_model, make_autoencoder, make_vae
 from vae_keras.paths import linear_path, spherical_path
 from vae_keras.plots import *  # noqa: F403
+from vae_keras.pretrained import load_pretrained
 from vae_keras.training import train
 
 __all__ = [
     "VAE",
     "Autoencoder",
     "Sampling",
+    "TensorBoard",
     "TerminateOnNaN",
     "active_units",
     "bernoulli_loss",
@@ -31,6 +33,7 @@ __all__ = [
     "linear_path",
     "load_data",
     "load_model",
+    "load_pretrained",
     "log_likelihood",
     "make_autoencoder",
     "make_vae",
