@@ -58,6 +58,8 @@ def train(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Print the loss and its terms on held-out images."""
     model, (_, (x, _)) = _model(options.model), load_data(options.data)
+    if not model.compiled:  # it was saved so
+        model.compile()
     terms = model.evaluate(x, batch_size=1000, verbose=0, return_dict=True)
     print(f"{len(x):,} held-out images, {'nats' if isinstance(model, VAE) else 'squared error'} per image")
     for name, value in terms.items():
