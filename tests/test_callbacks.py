@@ -13,8 +13,8 @@ import tensorflow as tf
 from small import constant_decoder, constant_encoder, small_autoencoder, small_decoder, small_vae
 from tensorflow.core.util import event_pb2
 
-from vae_keras import VAE, train
-from vae_keras.callbacks import TensorBoard, TerminateOnNaN
+from vae_keras import VAE, TensorBoard, train
+from vae_keras.callbacks import TerminateOnNaN
 
 NAN = float("nan")
 

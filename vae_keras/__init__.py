@@ -4,7 +4,7 @@ from vae_keras import (
     _backend,  # noqa: F401  first: it imports TensorFlow without its start-up lines
     plots,
 )
-from vae_keras.callbacks import TensorBoard, TerminateOnNaN
+from vae_keras.callbacks import TerminateOnNaN
 from vae_keras.claims import claim
 from vae_keras.data import load_data
 from vae_keras.explorer import explore
@@ -15,6 +15,7 @@ from vae_keras.models import VAE, Autoencoder, load_model, make_autoencoder, mak
 from vae_keras.paths import linear_path, spherical_path
 from vae_keras.plots import *  # noqa: F403
 from vae_keras.pretrained import load_pretrained
+from vae_keras.tensorboard import TensorBoard
 from vae_keras.training import train
 
 __all__ = [
