@@ -18,15 +18,13 @@ from vae_keras.plots.digits import mosaic
 from vae_keras.plots.style import INK
 from vae_keras.pretrained import NAMES as PRETRAINED
 
-EXAMPLES = """examples:
-  python -m vae_keras train vae.keras --likelihood bernoulli --epochs 7
-  python -m vae_keras evaluate vae.keras
-  python -m vae_keras sample vae.keras samples.png --n 64 --seed 1
-  python -m vae_keras interpolate vae-16d path.png --from 3 --to 5
-  python -m vae_keras export vae-2d explorer.html
-
-A model is a file that train has written, or one of the pretrained: vae-2d, vae-16d, ae-16d.
-"""
+EXAMPLES = {
+    "train": "vae.keras --likelihood bernoulli --epochs 7",
+    "evaluate": "vae.keras",
+    "sample": "vae.keras samples.png --n 64 --seed 1",
+    "interpolate": "vae-16d path.png --from 3 --to 5",
+    "export": "vae-2d explorer.html",
+}
 
 
 def train(options: argparse.Namespace) -> None:
@@ -116,59 +114,71 @@ def _whole(least):
     return whole_number
 
 
+def _examples(*commands):
+    return "\n".join(
+        ["for example:", *(f"  python -m vae_keras {command} {EXAMPLES[command]}" for command in commands)]
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m vae_keras",
         description="Train, look at and export autoencoders and variational autoencoders of handwritten digits.",
-        epilog=EXAMPLES,
+        epilog=_examples(*EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
 
-    def command(run, file=None, model=True):
-        added = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+    def command(run, file=None, model=True, data=True):
+        added = commands.add_parser(
+            run.__name__,
+            help=run.__doc__,
+            description=run.__doc__,
+            epilog=_examples(run.__name__),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         if model:
-            added.add_argument("model", help="a .keras file, or the name of a pretrained model")
+            added.add_argument("model", help=f"a .keras file, or one of {', '.join(PRETRAINED)}")
         if file:
             added.add_argument("file", help=f"the {file} file to write")
-            added.add_argument("--force", action="store_true", help="replace the file where it is there")
+            added.add_argument("--force", action="store_true", help="replace the file if it exists")
+        if data:
+            added.add_argument("--data", choices=DATA, default="auto", help="MNIST or scikit-learn's digits")
         added.set_defaults(run=run, ending=file)
         return added
 
-    def with_data(added):
-        added.add_argument("--data", choices=DATA, default="auto", help="MNIST, or scikit-learn's digits")
+    def number(added, name, type, default, what):
+        shown = "" if default is None else f" ({default})"
+        added.add_argument(name, type=type, default=default, metavar="N", help=what + shown)
 
     added = command(train, file=".keras", model=False)
-    added.formatter_class = argparse.ArgumentDefaultsHelpFormatter
-    added.add_argument("--model", choices=("vae", "autoencoder"), default="vae", help="what to train")
-    added.add_argument("--latent-dim", type=_whole(1), default=2, help="dimensions of the latent space")
-    added.add_argument("--network", choices=NETWORKS, default="dense", help="the kind of networks")
-    added.add_argument("--likelihood", choices=LIKELIHOODS, help="of a VAE's pixels; gaussian if not given")
-    added.add_argument("--sigma", type=float, help="standard deviation of a gaussian pixel; 1 if not given")
-    added.add_argument("--beta", type=float, help="weight of KL; 1 if not given")
-    added.add_argument("--epochs", type=_whole(1), default=10, help="passes over the images")
-    added.add_argument("--batch-size", type=_whole(1), default=125, help="images in a step")
-    added.add_argument("--learning-rate", type=float, default=3e-3, help="of Adam, at the start")
-    added.add_argument("--seed", type=_whole(0), default=0, help="of weights, noise and the images' order")
-    added.add_argument("--backup-dir", help="a folder: killed, the same command goes on from there")
+    added.add_argument("--model", choices=("vae", "autoencoder"), default="vae", help="what to train (vae)")
+    added.add_argument("--network", choices=NETWORKS, default="dense", help="the kind of networks (dense)")
+    number(added, "--latent-dim", _whole(1), 2, "dimensions of the latent space")
+    added.add_argument("--likelihood", choices=LIKELIHOODS, help="of a VAE's pixels (gaussian)")
+    number(added, "--sigma", float, None, "standard deviation of a gaussian pixel (1)")
+    number(added, "--beta", float, None, "weight of KL (1)")
+    number(added, "--epochs", _whole(1), 10, "passes over the images")
+    number(added, "--batch-size", _whole(1), 125, "images in a step")
+    number(added, "--learning-rate", float, 3e-3, "of Adam, at the start")
+    number(added, "--seed", _whole(0), 0, "of weights, noise and the images' order")
+    added.add_argument("--backup-dir", metavar="DIR", help="a folder: if killed, the same command goes on from there")
     added.add_argument("--tensorboard", metavar="DIR", help="a folder for TensorBoard: losses and pictures")
-    with_data(added)
 
-    with_data(command(evaluate))
+    command(evaluate)
 
-    added = command(sample, file=".png")
-    added.add_argument("--n", type=_whole(1), default=64, help="how many digits")
-    added.add_argument("--columns", type=_whole(1), default=8, help="of the picture")
-    added.add_argument("--seed", type=_whole(0), help="for the same digits again")
+    added = command(sample, file=".png", data=False)
+    number(added, "--n", _whole(1), 64, "how many digits")
+    number(added, "--columns", _whole(1), 8, "of the picture")
+    number(added, "--seed", _whole(0), None, "for the same digits again")
 
     added = command(interpolate, file=".png")
-    added.add_argument("--from", dest="start", type=int, choices=range(10), default=3, help="the digit to start from")
-    added.add_argument("--to", dest="end", type=int, choices=range(10), default=5, help="the digit to end at")
-    added.add_argument("--steps", type=_whole(2), default=9, help="images on the path, ends included")
-    added.add_argument("--path", choices=PATHS, default="linear", help="through the latent space")
-    with_data(added)
+    added.add_argument("--from", dest="start", type=int, choices=range(10), default=3, help="the first digit (3)")
+    added.add_argument("--to", dest="end", type=int, choices=range(10), default=5, help="the last digit (5)")
+    number(added, "--steps", _whole(2), 9, "images on the path, ends included")
+    added.add_argument("--path", choices=PATHS, default="linear", help="through the latent space (linear)")
 
-    with_data(command(export, file=".html"))
+    command(export, file=".html")
     return parser
 
 
