@@ -2,9 +2,9 @@
 
     python -m vae_keras.pretrained.make
 
-It needs MNIST and a checkout without uncommitted changes to the package, whose commit it records; about three minutes
-on two cores. Each recipe is also trained on the offline digits: what comes out is recorded, so that a test without
-MNIST can train it again and compare.
+It takes a few minutes, and needs MNIST and a checkout without uncommitted changes to the package: the files name its
+commit. Each recipe is also trained on the offline digits, and what comes out is recorded, so that a test without MNIST
+can train it again and compare.
 """
 
 import json
