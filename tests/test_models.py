@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -627,3 +629,45 @@ def test_a_silent_fit_prints_nothing(images, capsys):
         model.compile("adam", jit_compile=False)
         model.fit(images, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+# What `summary` shows
+
+
+def summary_rows(model, **options):
+    """Name → (output shape, number of parameters), and the lines below the table."""
+    lines = []
+    model.summary(print_fn=lines.append, **options)
+    cells = [line.split("│") for line in "\n".join(lines).splitlines() if line.startswith("│")]
+    rows = {re.sub(r"(_\d+)? \(.*", "", name).strip(" └"): (shape.strip(), n.strip()) for _, name, shape, n, _ in cells}
+    return rows, "\n".join(lines)
+
+
+def test_a_summary_shows_encoder_sample_and_decoder_with_shapes_and_parameters():
+    rows, text = summary_rows(make_vae(3))
+    assert rows["encoder"] == ("((None, 3), (None, 3))", "550,086")
+    assert rows["sampling"][0] == "(None, 3)"
+    assert rows["decoder"] == ("(None, 28, 28, 1)", "550,672")
+    assert "Total params: 1,100,758" in text
+    rows, _ = summary_rows(make_autoencoder(3))
+    assert rows["encoder"] == ("(None, 3)", "549,891")
+    assert rows["decoder"] == ("(None, 28, 28, 1)", "550,672")
+
+
+def test_an_expanded_summary_shows_the_layers_of_both_networks():
+    rows, _ = summary_rows(make_vae(3), expand_nested=True)
+    assert {"encoder", "image", "mean", "log_var", "sampling", "decoder", "z", "pixels"} <= set(rows)
+    assert rows["mean"] == ("(None, 3)", "195")
+    assert rows["pixels"] == ("(None, 784)", "402,192")
+
+
+@pytest.mark.parametrize("build", [small_vae, small_autoencoder])
+@pytest.mark.parametrize("expand_nested", [False, True])
+def test_a_summary_leaves_nothing_unknown_before_and_after_training(images, build, expand_nested):
+    model = compiled(build())
+    before, text = summary_rows(model, expand_nested=expand_nested)
+    assert "?" not in text
+    assert "unbuilt" not in text
+    model.fit(images, verbose=0)
+    after, _ = summary_rows(model, expand_nested=expand_nested)
+    assert after == before

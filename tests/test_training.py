@@ -1,3 +1,4 @@
+import re
 import types
 
 import IPython.display
@@ -189,8 +190,53 @@ def test_progress_is_one_line_with_name_and_losses(no_xla, images, capsys):
     assert out.strip().count("\n") == 0
     assert last.startswith("wide: 100%")
     assert "2/2" in last
-    assert "loss=" in last
-    assert "val_loss=" in last
+    assert re.search(r" loss=\S+, reconstruction=\S+, kl=\S+, val_loss=", last)
+    assert len(last) <= 100
+
+
+def test_an_autoencoders_line_of_progress_has_its_one_loss(no_xla, images, capsys):
+    train(small_autoencoder(), images, epochs=1)
+    assert re.search(r"\[\S+ loss=[^,]+\]$", capsys.readouterr().out.strip())
+
+
+@pytest.mark.parametrize("start", ["fit", "train"])
+def test_keras_own_progress_bar_shows_both_terms_of_each_epoch(no_xla, images, capsys, start):
+    vae = small_vae()
+    if start == "fit":
+        vae.compile("sgd", jit_compile=False)
+        history = vae.fit(images, batch_size=65, epochs=2, validation_data=images)
+    else:
+        history = train(vae, images, epochs=2, batch_size=65, validation_data=images, verbose="auto")
+    out = capsys.readouterr().out
+    for epoch in (0, 1):
+        bar = out.split(f"Epoch {epoch + 1}/2")[1].split("Epoch")[0].splitlines()[-1]
+        assert "2/2" in bar
+        for term in ("loss", "reconstruction_loss", "kl_loss", "val_loss", "val_reconstruction_loss", "val_kl_loss"):
+            shown = float(re.findall(rf" {term}: ([0-9.e-]+)", bar)[-1])
+            assert shown == pytest.approx(history.history[term][epoch], rel=1e-3, abs=1e-4)
+
+
+def test_an_unknown_verbosity_is_refused(images):
+    with pytest.raises(ValueError, match=r"verbose must be one of 'auto'\. Received: verbose='bar'"):
+        train(small_vae(), images, verbose="bar")
+
+
+def test_more_callbacks_are_called_after_each_epoch_and_also_when_it_goes_on(no_xla, images, tmp_path):
+    epochs = []
+
+    class Crash(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            epochs.append(epoch)
+            if epochs == [0, 1]:
+                raise KeyboardInterrupt
+
+    def run():
+        train(small_vae(), images, epochs=3, seed=1, verbose=False, backup_dir=tmp_path, callbacks=[Crash()])
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    run()
+    assert epochs == [0, 1, 2]
 
 
 class Display:

@@ -14,12 +14,15 @@ from vae_keras.measures import active_units, effective_beta, elbo, log_likelihoo
 from vae_keras.models import VAE, Autoencoder, load_model, make_autoencoder, make_vae
 from vae_keras.paths import linear_path, spherical_path
 from vae_keras.plots import *  # noqa: F403
+from vae_keras.pretrained import load_pretrained
+from vae_keras.tensorboard import TensorBoard
 from vae_keras.training import train
 
 __all__ = [
     "VAE",
     "Autoencoder",
     "Sampling",
+    "TensorBoard",
     "TerminateOnNaN",
     "active_units",
     "bernoulli_loss",
@@ -31,6 +34,7 @@ __all__ = [
     "linear_path",
     "load_data",
     "load_model",
+    "load_pretrained",
     "log_likelihood",
     "make_autoencoder",
     "make_vae",

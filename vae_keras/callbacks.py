@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import pathlib
 import shutil
 import sys
 import warnings
+from typing import Any
 
 import keras
 from tqdm import tqdm
@@ -51,13 +53,14 @@ class Backup(keras.callbacks.Callback):
         steps: per epoch.
     """
 
-    def __init__(self, folder, settings, steps):
+    def __init__(self, folder: str | os.PathLike, settings: dict[str, Any], steps: int) -> None:
         super().__init__()
         self.folder, self.settings, self.steps = pathlib.Path(folder), settings, steps
         self.state, self.record = self.folder / "state.weights.h5", self.folder / "record.json"
-        self.seeds, self.logs = {}, []
+        self.seeds: dict[str, Any] = {}
+        self.logs: list[dict[str, float]] = []
 
-    def restore(self, model, seeds):
+    def restore(self, model: keras.Model, seeds: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Load what an earlier run saved, if it did; return the number of epochs done and the run's seeds.
 
         Raises:
@@ -102,11 +105,11 @@ class Backup(keras.callbacks.Callback):
         except OSError as error:  # no space left, for one: a backup is not worth the training
             warnings.warn(f"epoch {epoch + 1} has no backup in {str(self.folder)!r}: {error}", stacklevel=2)
 
-    def history(self):
+    def history(self) -> dict[str, list[float]]:
         """The logs of all epochs, those before a crash included, as in Keras' `History.history`."""
         return {name: [logs[name] for logs in self.logs] for name in (self.logs or [{}])[0]}
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove the backup of a training that is complete, and its folder if nothing else is in it."""
         for file in (self.state, self.record):
             file.unlink(missing_ok=True)
@@ -116,17 +119,20 @@ class Backup(keras.callbacks.Callback):
             self.folder.rmdir()
 
 
-class ProgressLine(keras.callbacks.Callback):
-    """One line per training instead of one per epoch."""
+PROGRESS = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+SHOWN = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "kl", "val_loss": "val_loss"}
 
-    def __init__(self, name, epochs, done=0):
+
+class ProgressLine(keras.callbacks.Callback):
+    """One line per training instead of one per epoch, with the loss, its two terms, and the held-out loss."""
+
+    def __init__(self, name: str, epochs: int, done: int = 0) -> None:
         super().__init__()
         file = _NotebookLine() if _in_notebook() else sys.stdout
-        self.bar = tqdm(total=epochs, initial=done, desc=name, unit="epoch", file=file, ncols=100)
+        self.bar = tqdm(total=epochs, initial=done, desc=name, file=file, ncols=100, bar_format=PROGRESS)
 
     def on_epoch_end(self, epoch, logs=None):
-        shown = {name: value for name, value in logs.items() if name in ("loss", "val_loss")}
-        self.bar.set_postfix(shown, refresh=False)
+        self.bar.set_postfix({short: logs[name] for name, short in SHOWN.items() if name in logs}, refresh=False)
         self.bar.update()
 
     def on_train_end(self, logs=None):

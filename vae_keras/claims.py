@@ -1,9 +1,10 @@
 """A statement of the lecture, checked where it stands."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def claim(statement, holds, evidence=""):
+def claim(statement: str, holds: ArrayLike, evidence: object = "") -> None:
     """Print `✓ statement` if it holds on this run, else fail with the evidence.
 
     Args:

@@ -15,6 +15,7 @@ import urllib.request
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from vae_keras.files import whole_or_not_at_all
@@ -37,7 +38,7 @@ HOW_TO_GET_MNIST = (
 )
 
 
-def load_data(name="auto"):
+def load_data(name: str = "auto") -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Load handwritten digits, as `keras.datasets` does.
 
     Args:
@@ -72,7 +73,7 @@ def load_data(name="auto"):
     return _as_float(images)
 
 
-def check_images(x, name="x"):
+def check_images(x: ArrayLike, name: str = "x") -> np.ndarray:
     """Return `x` as float32 `(n, 28, 28, 1)`, or say what is wrong with it.
 
     Raises:

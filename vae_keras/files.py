@@ -3,10 +3,12 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
-def whole_or_not_at_all(file):
+def whole_or_not_at_all(file: str | os.PathLike) -> Iterator[str]:
     """Yield a path beside the file to write to; what is whole then takes the file's place at once."""
     folder, name = os.path.split(os.path.realpath(file))
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.") as beside:
@@ -18,7 +20,7 @@ def whole_or_not_at_all(file):
 
 
 @contextlib.contextmanager
-def saved_whole(filepath, endings, overwrite):
+def saved_whole(filepath: Any, endings: tuple[str, ...], overwrite: bool) -> Iterator[Any]:
     """`whole_or_not_at_all` for what Keras saves; a path that it would refuse, or ask about, it is given as it is."""
     local = isinstance(filepath, (str, os.PathLike)) and "://" not in str(filepath) and not os.path.isdir(filepath)
     if not local or not str(filepath).endswith(endings) or (os.path.exists(filepath) and not overwrite):

@@ -5,10 +5,13 @@ Arrays alone are checked by `check_images` in data.py.
 
 import contextlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from vae_keras.checks import whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
@@ -16,18 +19,18 @@ from vae_keras.data import IMAGE_SHAPE, check_images
 IN_RANGE = "must lie in [0, 1]. Received:"
 
 
-def images_of(data):
+def images_of(data: Any) -> tf.Tensor:
     x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     no_weights(sample_weight)
     return x
 
 
-def no_weights(sample_weight):
+def no_weights(sample_weight: Any) -> None:
     if sample_weight is not None:
         raise ValueError("sample_weight is not supported: every image counts once. Received: sample_weight")
 
 
-def checked(x, name="x", batch_size=None):
+def checked(x: Any, name: str = "x", batch_size: int | None = None) -> Any:
     """Check what can be checked before training: arrays wholly, a `PyDataset` by its first batch, and a dataset by
     its shape; its values are checked batch by batch, before a step is taken on them.
     """
@@ -54,7 +57,7 @@ def checked(x, name="x", batch_size=None):
     return x.map(_in_range(name))
 
 
-def check_validation(data):
+def check_validation(data: Any) -> Any:
     """Return held-out images as `fit` takes them, or say what is wrong with them before anything is trained."""
     if isinstance(data, (tuple, list)) and len(data) > 0:
         no_weights(data[2] if len(data) > 2 else None)
@@ -81,7 +84,7 @@ def _in_range(name):
     return check
 
 
-def one_image(x, name):
+def one_image(x: ArrayLike, name: str) -> np.ndarray:
     x = np.asarray(x)
     x = x[None] if x.shape == IMAGE_SHAPE else x
     if x.shape != (1, *IMAGE_SHAPE):
@@ -90,7 +93,7 @@ def one_image(x, name):
 
 
 @contextlib.contextmanager
-def named_errors():
+def named_errors() -> Iterator[None]:
     """Raise what `_in_range` finds without the trace that TensorFlow puts around it."""
     try:
         yield

@@ -1,5 +1,7 @@
 """Sampling from the encoder's Gaussian so that gradients pass (slide rows L14 and L39)."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -25,7 +27,7 @@ class Sampling(keras.layers.Layer):
     Source: slide "Sampling and Reconstruction in VAE"; Kingma and Welling 2014, section 2.4.
     """
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed if seed is None else whole_number(seed, "seed", least=0)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
@@ -46,6 +48,9 @@ class Sampling(keras.layers.Layer):
         if self.compute_dtype == "float16":  # it ends at 65,504, which a decoder's sums over z must not pass
             z = ops.clip(z, -1000.0, 1000.0)
         return ops.cast(z, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]  # of the mean
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -6,7 +6,7 @@ from keras import ops
 from vae_keras.checks import above_zero
 
 
-def kl_divergence(mean, log_var):
+def kl_divergence(mean: tf.Tensor, log_var: tf.Tensor) -> tf.Tensor:
     """KL divergence from N(mean, exp(log_var)) to the prior N(0, I): ½ Σ (μ² + σ² − 1 − log σ²).
 
     The slide prints ½ Σ (1 + log σ² − μ² − σ²), which is the negative of it (row L21).
@@ -27,7 +27,7 @@ def kl_divergence(mean, log_var):
     return 0.5 * ops.sum(ops.square(mean) + safe_exp(log_var) - 1.0 - log_var, axis=-1)
 
 
-def reconstruction_loss(x, x_hat, sigma=1.0):
+def reconstruction_loss(x: tf.Tensor, x_hat: tf.Tensor, sigma: float = 1.0) -> tf.Tensor:
     """The lecture's reconstruction loss, ‖x − x̂‖² / (2σ²).
 
     It is −log N(x; x̂, σ²I) without the constant ½ m log(2πσ²).
@@ -49,7 +49,7 @@ def reconstruction_loss(x, x_hat, sigma=1.0):
     return _sum_over_pixels(ops.square(x - x_hat)) / (2.0 * sigma**2)
 
 
-def bernoulli_loss(x, logits):
+def bernoulli_loss(x: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross-entropy −Σ x log p + (1 − x) log(1 − p) with p = sigmoid(logits), computed from the logits.
 
     Computing p first would lose it: at logit −17 and x = 1 its gradient is exactly 0 in float32.
@@ -70,7 +70,7 @@ def bernoulli_loss(x, logits):
     return _sum_over_pixels(ops.softplus(logits) - x * logits)
 
 
-def safe_exp(v):
+def safe_exp(v: tf.Tensor) -> tf.Tensor:
     """exp(v) up to v = 10, from there on its tangent: exp overflows at 89 in float32, its gradient at 11 in float16."""
     return ops.exp(ops.minimum(v, 10.0)) * (1.0 + ops.relu(v - 10.0))
 
@@ -79,7 +79,7 @@ def _sum_over_pixels(values):
     return ops.sum(values, axis=tuple(range(1, len(values.shape))))
 
 
-def as_float32(**pair):
+def as_float32(**pair: tf.Tensor) -> list[tf.Tensor]:
     """Two tensors of one shape as float32: sums over 784 pixels lose digits in half precision."""
     tensors = [_numbers(value, name) for name, value in pair.items()]
     shapes = [tuple(tensor.shape) for tensor in tensors]

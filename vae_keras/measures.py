@@ -10,12 +10,12 @@ from keras import ops
 from vae_keras.checks import above_zero, not_negative, one_of, whole_number
 from vae_keras.data import PIXELS, check_images
 from vae_keras.losses import kl_divergence
-from vae_keras.models import VAE
+from vae_keras.models import VAE, LatentModel
 
 DECODED_AT_ONCE = 5000  # images; bounds the memory of a sum over many draws of z
 
 
-def elbo(vae, x, samples=1, seed=None):
+def elbo(vae: VAE, x: np.ndarray, samples: int = 1, seed: int | None = None) -> float:
     """Evidence lower bound, E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)), a mean over images.
 
     It counts the likelihood's constant and neither beta nor reconstruction_weight, so it bounds the model's
@@ -38,7 +38,7 @@ def elbo(vae, x, samples=1, seed=None):
     return float(np.mean(np.concatenate(log_likelihoods)) - np.mean(kl_divergence(mean, log_var)))
 
 
-def log_likelihood(vae, x, samples=500, seed=None):
+def log_likelihood(vae: VAE, x: np.ndarray, samples: int = 500, seed: int | None = None) -> float:
     """Importance-weighted lower bound on log p(x), a mean over images; tighter with more samples.
 
     Args, returns: as `elbo`; with samples = 1 both have the same expectation.
@@ -51,7 +51,7 @@ def log_likelihood(vae, x, samples=500, seed=None):
     return float(np.mean(np.logaddexp.reduce(log_weights, axis=0) - math.log(samples)))
 
 
-def active_units(vae, x, threshold=0.01):
+def active_units(vae: VAE, x: np.ndarray, threshold: float = 0.01) -> int:
     """Number of latent dimensions whose mean mu_j(x) varies over x: its variance exceeds the threshold.
 
     Raises:
@@ -67,15 +67,15 @@ def active_units(vae, x, threshold=0.01):
 
 
 def effective_beta(
-    reconstruction="half_squared",
-    pixels="sum",
-    latents="sum",
-    reconstruction_weight=1.0,
-    kl_weight=1.0,
-    half_kl=True,
-    latent_dim=2,
-    n_pixels=PIXELS,
-):
+    reconstruction: str = "half_squared",
+    pixels: str = "sum",
+    latents: str = "sum",
+    reconstruction_weight: float = 1.0,
+    kl_weight: float = 1.0,
+    half_kl: bool = True,
+    latent_dim: int = 2,
+    n_pixels: int = PIXELS,
+) -> float:
     """The beta, in nats, that a published "VAE loss" amounts to (row L32).
 
     A loss can be multiplied by any constant. Multiplied so that its reconstruction term is this course's
@@ -105,7 +105,7 @@ def effective_beta(
     return kl_factor / reconstruction_factor
 
 
-def marginal_kl(mean, log_var, samples=2000, seed=0):
+def marginal_kl(mean: np.ndarray, log_var: np.ndarray, samples: int = 2000, seed: int = 0) -> float:
     """KL divergence from the aggregate posterior, the average of q(z|x) over images, to the prior N(0, I).
 
     0 where the codes of all images together fill the prior exactly. Estimated by drawing z from the average.
@@ -142,7 +142,7 @@ def marginal_kl(mean, log_var, samples=2000, seed=0):
     return float(np.mean(np.concatenate(log_ratios)))
 
 
-def nearest_distance(a, b):
+def nearest_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Euclidean distance from each row of a to the nearest row of b, after flattening each: `(len(a),)`.
 
     Raises:
@@ -157,7 +157,7 @@ def nearest_distance(a, b):
     return np.sqrt(np.maximum(np.concatenate(nearest) + np.sum(a**2, axis=1), 0))
 
 
-def digit_features(classifier, x):
+def digit_features(classifier: keras.Model, x: np.ndarray) -> np.ndarray:
     """What a trained `make_classifier` sees in images: its last hidden layer, `(n, 64)`.
 
     Distances in pixels reward blur; distances in these features ask whether the strokes are a digit's.
@@ -168,7 +168,7 @@ def digit_features(classifier, x):
     return np.concatenate([ops.convert_to_numpy(features(piece)) for piece in pieces])
 
 
-def step_lengths(images):
+def step_lengths(images: np.ndarray) -> np.ndarray:
     """Euclidean distance in pixels between each image of a path and the next: `(steps, ...)` → `(steps − 1,)`.
 
     Raises:
@@ -180,7 +180,7 @@ def step_lengths(images):
     return np.linalg.norm(np.diff(flat, axis=0), axis=1)
 
 
-def local_stretch(model, z):
+def local_stretch(model: LatentModel, z: np.ndarray) -> np.ndarray:
     """How far the decoded image moves, at most, per unit of movement at z (row L38).
 
     It is the largest singular value of the decoder's Jacobian at each z.

@@ -1,15 +1,18 @@
 """The autoencoder and the variational autoencoder, as Keras models."""
 
 import math
+import os
 import pathlib
 import random
 import re
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from numpy.typing import ArrayLike
 
 from vae_keras.checks import above_zero, not_negative, one_of, whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
@@ -26,7 +29,7 @@ LIKELIHOODS = ("gaussian", "bernoulli")
 class LatentModel(keras.Model):
     """What an autoencoder and a VAE have in common: an encoder, a decoder, and what one does with them."""
 
-    def __init__(self, encoder, decoder, **kwargs):
+    def __init__(self, encoder: keras.Model, decoder: keras.Model, **kwargs: Any) -> None:
         name = kwargs.get("name")
         if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", name)):
             raise ValueError(  # else TensorFlow would, in predict
@@ -39,7 +42,7 @@ class LatentModel(keras.Model):
         self.latent_dim = self._check_networks()
         self.built = True  # by the check: it has called both networks
 
-    def decode(self, z):
+    def decode(self, z: ArrayLike) -> np.ndarray:
         """Codes `(n, latent)` → images `(n, 28, 28, 1)` in [0, 1], as a NumPy array.
 
         Raises:
@@ -47,7 +50,7 @@ class LatentModel(keras.Model):
         """
         return _in_batches(self.images_from, self.check_codes(z))
 
-    def check_codes(self, z):
+    def check_codes(self, z: ArrayLike) -> np.ndarray:
         """Return codes as float32 `(n, latent)`, or raise a ValueError that says what is wrong with them."""
         try:
             z = np.asarray(z, dtype="float32")
@@ -59,11 +62,11 @@ class LatentModel(keras.Model):
             raise ValueError(f"z must be finite. Received: {int((~np.isfinite(z)).sum())} values NaN or infinite")
         return z
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: np.ndarray) -> np.ndarray:
         """Images `(n, 28, 28, 1)` → x̂ of the same shape, in [0, 1]; a VAE's through the mean of q(z|x)."""
         return self.decode(self._codes(x))
 
-    def interpolate(self, x_a, x_b, steps=9, path="linear"):
+    def interpolate(self, x_a: np.ndarray, x_b: np.ndarray, steps: int = 9, path: str = "linear") -> np.ndarray:
         """Decode a path between the codes of two images.
 
         Args:
@@ -78,8 +81,8 @@ class LatentModel(keras.Model):
             ValueError: more than one image at an end, steps below 2, or an unknown path.
         """
         one_of(path, PATHS, "path")
-        ends = [self._codes(one_image(x, name))[0] for x, name in ((x_a, "x_a"), (x_b, "x_b"))]
-        return self.decode(PATHS[path](*ends, steps))
+        z_a, z_b = (self._codes(one_image(x, name))[0] for x, name in ((x_a, "x_a"), (x_b, "x_b")))
+        return self.decode(PATHS[path](z_a, z_b, steps))
 
     @named_errors()
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *args, validation_data=None, **kwargs):
@@ -223,7 +226,7 @@ class Autoencoder(LatentModel):
 
     codes_per_image = 1
 
-    def __init__(self, encoder, decoder, **kwargs):
+    def __init__(self, encoder: keras.Model, decoder: keras.Model, **kwargs: Any) -> None:
         super().__init__(encoder, decoder, **kwargs)
         self.code_box = self.add_weight(
             shape=(2, self.latent_dim), initializer="zeros", trainable=False, name="code_box"
@@ -245,11 +248,11 @@ class Autoencoder(LatentModel):
         self.code_box.assign(np.stack([codes.min(axis=0), codes.max(axis=0)]))
         return history
 
-    def encode(self, x):
+    def encode(self, x: np.ndarray) -> np.ndarray:
         """Images `(n, 28, 28, 1)` → z `(n, latent)`, as a NumPy array."""
         return _in_batches(self.encoder, check_images(x))
 
-    def sample(self, n, seed=None):
+    def sample(self, n: int, seed: int | None = None) -> np.ndarray:
         """Decode n codes drawn evenly from the box of the training codes (slide row L07).
 
         An autoencoder has no distribution over z: the box is the simplest guess.
@@ -271,7 +274,7 @@ class Autoencoder(LatentModel):
     def _codes(self, x):
         return self.encode(x)
 
-    def images_from(self, z):
+    def images_from(self, z: tf.Tensor) -> tf.Tensor:
         """`decode` for tensors: gradients pass."""
         return ops.clip(self.decoder(z), 0.0, 1.0)  # a decoder of one's own may leave [0, 1]
 
@@ -303,15 +306,15 @@ class VAE(LatentModel):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        likelihood="gaussian",
-        sigma=1.0,
-        beta=1.0,
-        reconstruction_weight=1.0,
-        seed=None,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: str = "gaussian",
+        sigma: float = 1.0,
+        beta: float = 1.0,
+        reconstruction_weight: float = 1.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         one_of(likelihood, LIKELIHOODS, "likelihood")
         above_zero(sigma, "sigma")
         not_negative(beta, "beta")
@@ -325,6 +328,7 @@ class VAE(LatentModel):
         self.reconstruction_weight = float(reconstruction_weight)
         self.seed = seed
         self.sampling = Sampling(self.seed, dtype=self.dtype_policy)
+        self.sampling.build(2 * [(None, self.latent_dim)])  # so that `summary` knows its shapes
         self.loss_tracker = _Mean(name="loss")
         self.reconstruction_tracker = _Mean(name="reconstruction_loss")
         self.kl_tracker = _Mean(name="kl_loss")
@@ -334,13 +338,15 @@ class VAE(LatentModel):
         mean, _ = self.encoder(x, training=training)
         return ops.sigmoid(self.decoder(mean, training=training))
 
-    def loss_terms(self, x, noise_seed=None, training=False):
+    def loss_terms(
+        self, x: tf.Tensor, noise_seed: tf.Tensor | None = None, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Reconstruction loss and KL of each image, `(batch,)` each, in nats, for one draw of z."""
         mean, log_var = self.encoder(x, training=training)  # (batch, latent) each
         z = self.sampling((mean, log_var), noise_seed=noise_seed)
         return self.reconstruction(x, z, training), kl_divergence(mean, log_var)
 
-    def reconstruction(self, x, z, training=False):
+    def reconstruction(self, x: tf.Tensor, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Reconstruction loss of each image x when z is decoded, `(batch,)`, in nats."""
         logits = ops.cast(self.decoder(z, training=training), "float32")  # (batch, 28, 28, 1)
         if self.likelihood == "bernoulli":
@@ -383,11 +389,11 @@ class VAE(LatentModel):
     def metrics(self):
         return [self.loss_tracker, self.reconstruction_tracker, self.kl_tracker]
 
-    def encode(self, x):
+    def encode(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images `(n, 28, 28, 1)` → `(mean, log_var)` of q(z|x), each `(n, latent)`, as NumPy arrays."""
         return _in_batches(self.encoder, check_images(x))
 
-    def sample(self, n, seed=None):
+    def sample(self, n: int, seed: int | None = None) -> np.ndarray:
         """Decode n draws from the prior N(0, I) (slide row L24).
 
         Returns:
@@ -401,7 +407,7 @@ class VAE(LatentModel):
     def _codes(self, x):
         return self.encode(x)[0]
 
-    def images_from(self, z):
+    def images_from(self, z: tf.Tensor) -> tf.Tensor:
         """`decode` for tensors: gradients pass."""
         return ops.sigmoid(ops.cast(self.decoder(z), "float32"))
 
@@ -422,19 +428,19 @@ class _Mean(keras.metrics.Mean):
         self.broken_steps.assign_add(ops.cast(~ops.isfinite(ops.sum(values)), "float32"))
 
 
-def make_autoencoder(latent_dim=2, network="dense", name="autoencoder"):
+def make_autoencoder(latent_dim: int = 2, network: str = "dense", name: str = "autoencoder") -> Autoencoder:
     """An autoencoder, not yet compiled. network: "dense" or "conv"; name: shown while it trains."""
     encoder = make_encoder(latent_dim, network)
     return Autoencoder(encoder, make_decoder(latent_dim, network, activation="sigmoid"), name=name)
 
 
-def make_vae(latent_dim=2, network="dense", **vae_options):
+def make_vae(latent_dim: int = 2, network: str = "dense", **vae_options: Any) -> VAE:
     """A VAE, not yet compiled. network: "dense" or "conv"; the options are those of `VAE`."""
     encoder = make_encoder(latent_dim, network, heads=("mean", "log_var"))
     return VAE(encoder, make_decoder(latent_dim, network), **{"name": "vae", **vae_options})
 
 
-def load_model(filepath, **options):
+def load_model(filepath: str | os.PathLike, **options: Any) -> Autoencoder | VAE:
     """Load a saved `Autoencoder` or `VAE`; as `keras.saving.load_model`, whose options it takes.
 
     Raises:

@@ -1,6 +1,7 @@
 """Encoders E_phi and decoders D_theta (slide row L01), as plain Keras models."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -14,7 +15,7 @@ ACTIVATION = "gelu"  # after 5 epochs, one seed: the 2-d VAE is 3 nats better th
 FILTERS = (32, 64)  # of the conv encoder, each halving the width
 
 
-def make_encoder(latent_dim=2, network="dense", heads=("code",)):
+def make_encoder(latent_dim: int = 2, network: str = "dense", heads: Sequence[str] = ("code",)) -> keras.Model:
     """E_phi: images `(batch, 28, 28, 1)` → one `(batch, latent_dim)` per head.
 
     Args:
@@ -40,7 +41,7 @@ def make_encoder(latent_dim=2, network="dense", heads=("code",)):
     return keras.Model(images, outputs if len(heads) > 1 else outputs[0], name="encoder")
 
 
-def make_decoder(latent_dim=2, network="dense", activation=None):
+def make_decoder(latent_dim: int = 2, network: str = "dense", activation: str | None = None) -> keras.Model:
     """D_theta: codes `(batch, latent_dim)` → images `(batch, 28, 28, 1)`.
 
     Args:
@@ -68,7 +69,7 @@ def make_decoder(latent_dim=2, network="dense", activation=None):
     return keras.Model(z, x, name="decoder")
 
 
-def make_classifier():
+def make_classifier() -> keras.Model:
     """A small digit classifier, not yet compiled; its last hidden layer, "features", measures likeness.
 
     Images `(batch, 28, 28, 1)` → logits `(batch, 10)`.

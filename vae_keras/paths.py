@@ -5,7 +5,7 @@ import numpy as np
 from vae_keras.checks import whole_number
 
 
-def linear_path(z_a, z_b, steps=9):
+def linear_path(z_a: np.ndarray, z_b: np.ndarray, steps: int = 9) -> np.ndarray:
     """The straight line (1 − t) z_a + t z_b.
 
     Args:
@@ -24,7 +24,7 @@ def linear_path(z_a, z_b, steps=9):
     return path
 
 
-def spherical_path(z_a, z_b, steps=9):
+def spherical_path(z_a: np.ndarray, z_b: np.ndarray, steps: int = 9) -> np.ndarray:
     """The path that turns from z_a to z_b at a constant rate while the norm goes evenly from one to the other.
 
     In many dimensions a Gaussian's mass lies near a sphere; the straight line leaves it, this path does not.

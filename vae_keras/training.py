@@ -3,14 +3,17 @@
 import functools
 import hashlib
 import math
+import os
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
-from vae_keras.checks import above_zero, whole_number
+from vae_keras.checks import above_zero, one_of, whole_number
 from vae_keras.data import check_images
 from vae_keras.inputs import check_validation
 from vae_keras.models import VAE, LatentModel
@@ -19,17 +22,18 @@ XLA_PAYS_FROM = 2000  # steps; below, compiling takes longer than it saves
 
 
 def train(
-    model,
-    x,
-    epochs=10,
-    validation_data=None,
-    batch_size=125,
-    learning_rate=3e-3,
-    seed=None,
-    verbose=True,
-    backup_dir=None,
-):
-    """Compile a model with Adam on a cosine schedule, fit it, and show one line of progress.
+    model: LatentModel,
+    x: np.ndarray,
+    epochs: int = 10,
+    validation_data: Any = None,
+    batch_size: int = 125,
+    learning_rate: float = 3e-3,
+    seed: int | None = None,
+    verbose: bool | str = True,
+    backup_dir: str | os.PathLike | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.callbacks.History:
+    """Compile a model with Adam on a cosine schedule, fit it, and show its progress.
 
     It is `compile` and `fit` with what makes a run fast and repeatable: XLA for dense networks, several steps per
     call, and an order of the images that derives from (seed, step).
@@ -42,10 +46,12 @@ def train(
         batch_size: 125 divides 60,000 and 1,500, so that no batch is short and XLA compiles once.
         learning_rate: Adam's, at the start.
         seed: of the order of the images; None draws one, which `keras.utils.set_random_seed` makes repeatable.
-        verbose: whether to show the line of progress.
+        verbose: True shows one line, with the loss and its terms after each epoch; "auto" shows Keras' own progress
+            bars, one for each epoch, with the same terms; False shows nothing.
         backup_dir: a folder of this training's own, in which its state is saved after each epoch. If the training is
             killed, the same call made again goes on from there, to the same weights bit for bit on the same machine.
             Once complete, it removes its backup.
+        callbacks: more callbacks, such as `TensorBoard`.
 
     Returns:
         The Keras `History`.
@@ -61,6 +67,8 @@ def train(
     check_validation(validation_data)
     epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
     above_zero(learning_rate, "learning_rate")
+    if isinstance(verbose, str):
+        one_of(verbose, ("auto",), "verbose")
     order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     steps = math.ceil(len(x) / batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
@@ -75,7 +83,7 @@ def train(
         model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
     step = tf.Variable(0, dtype="int64")  # at the epoch's begin: later, the optimizer may count before a batch is drawn
     count = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: step.assign(model.optimizer.iterations.numpy()))
-    done, callbacks = 0, [TerminateOnNaN(), count]
+    done, own_callbacks = 0, [TerminateOnNaN(), count]
     if backup_dir is not None:
         settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
         backup = Backup(backup_dir, {**settings, **_identity(model), "images": _digest(x)}, steps)
@@ -83,17 +91,17 @@ def train(
         order_seed = seeds["order"]
         if isinstance(model, VAE):
             model.seed = seeds["noise"]
-        callbacks.append(backup)
-    if verbose:
-        callbacks.append(ProgressLine(model.name, epochs, done))
+        own_callbacks.append(backup)
+    if verbose and verbose != "auto":
+        own_callbacks.append(ProgressLine(model.name, epochs, done))
     history = model.fit(
         _shuffled_batches(x, batch_size, order_seed, step),
         epochs=epochs,
         initial_epoch=done,
         validation_data=validation_data,
         validation_batch_size=1000,
-        callbacks=callbacks,
-        verbose=0,
+        callbacks=[*own_callbacks, *callbacks],
+        verbose=verbose if verbose == "auto" else 0,
     )
     if backup_dir is not None:
         history.history, history.epoch = backup.history(), list(range(epochs))
@@ -140,7 +148,7 @@ def _identity(model):
 
 
 def _digest(x):
-    return hashlib.blake2b(np.ascontiguousarray(x), digest_size=16).hexdigest()
+    return hashlib.blake2b(np.ascontiguousarray(x).data, digest_size=16).hexdigest()
 
 
 def _is_dense(model):
