@@ -30,7 +30,9 @@ def write_pages(app):
         (SITE / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, SITE / name)
     lectures = [copy_notebook(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    homework = [copy_notebook(path) for path in sorted((ROOT / "homework/release").glob("*/*.ipynb"))]
+    assignments = (ROOT / "homework/release").glob("*/*.ipynb")
+    assignments = sorted(assignments, key=lambda path: (path.parent, path.stem == "clinic"))  # hw3, then its clinic
+    homework = [copy_notebook(path) for path in assignments]
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     opening, *sections = re.split(r"^## (.*)\n", readme, flags=re.MULTILINE)
