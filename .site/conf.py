@@ -15,13 +15,13 @@ author = "the vae_keras authors"
 language = "en"
 
 extensions = [
-    "pages",  # beside this file: writes the pages
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",  # formulas without a CDN
     "sphinx_copybutton",
+    "pages",  # beside this file: writes the pages
 ]
 root_doc = "index"
 

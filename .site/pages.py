@@ -111,6 +111,17 @@ def reference():
     return page
 
 
+def read_tables(app, what, name, item, options, lines):
+    """Docstrings have tables as Markdown writes them; autodoc reads reStructuredText."""
+    found = re.compile(r"^\|(.*)\|\n\|[-:| ]+\|\n((?:\|.*\|(?:\n|$))+)", re.MULTILINE)
+
+    def table(match):
+        rows = "".join(f"   {row.strip('|')}\n" for row in [match[1], *match[2].splitlines()])
+        return f".. csv-table::\n   :delim: |\n   :quote: ^\n   :header-rows: 1\n\n{rows}\n"
+
+    lines[:] = found.sub(table, "\n".join(lines)).split("\n")
+
+
 def add_alt_texts(app, doctree):
     """myst-nb names a figure after the SHA-256 of its bytes, and does not read its alt text."""
     for image in doctree.findall(nodes.image):
@@ -122,5 +133,6 @@ def add_alt_texts(app, doctree):
 def setup(app):
     """Called by Sphinx."""
     app.connect("builder-inited", write_pages)
+    app.connect("autodoc-process-docstring", read_tables)
     app.connect("doctree-read", add_alt_texts)
     return {"parallel_read_safe": True}
