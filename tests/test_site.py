@@ -43,11 +43,13 @@ def test_every_row_of_the_lecture_map_leads_to_its_section(site):
     _, pages = site
     found = {}
     for line in pages["lecture.html"].select("tbody tr"):
-        row = line.td.get_text(strip=True)
-        page, _, anchor = line.select_one("a")["href"].partition("#")
+        row, link = line.td.get_text(strip=True), line.a
+        page, _, anchor = link["href"].partition("#")
         target = pages[page].find(id=anchor)
         target = target if target.name == "section" else target.find_parent("section")
-        assert row in target.find(["h1", "h2", "h3"]).get_text(), f"{row} leads to {page}#{anchor}, another section"
+        heading = target.find(["h1", "h2", "h3"]).get_text()
+        assert row in heading, f"{row} leads to {heading!r}"
+        assert heading.startswith(link.get_text()), f"{link.get_text()!r} leads to {heading!r}"
         found[row] = pathlib.PurePosixPath(page).stem
     assert list(found) == ROWS
     assert found == {row: path.stem for path in NOTEBOOKS for row in sections(path)}
