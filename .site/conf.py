@@ -31,6 +31,7 @@ nb_mime_priority_overrides = [("html", "text/html", 0)]  # a widget needs a kern
 nb_ipywidgets_js = {}  # no widget manager from a CDN
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
+myst_html_meta = {"description": COURSE["description"]}
 
 default_role = "py:obj"  # `VAE` in a docstring is a link where it names something on the page
 autodoc_member_order = "bysource"
