@@ -214,6 +214,7 @@ def test_notebook_runs_in_jupyterlab(page, jupyterlab, screenshots, path):
         page.screenshot(path=screenshots / f"{path.stem}.png")
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
         page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
         page.screenshot(path=screenshots / f"{path.stem}_dark.png")
     else:
         page.screenshot(path=screenshots / f"{path.stem}.png")
@@ -299,9 +300,9 @@ def test_two_points_of_the_plane_are_walked_between(page, opened):
     frames = [image(explorer, f".walked canvas >> nth={i}") for i in range(9)]
     assert len(set(frames)) == 9
     assert frames[-1] == end
-    explorer.get_by_label("t", exact=True).fill("0")
+    explorer.get_by_role("slider", name="t", exact=True).fill("0")
     assert image(explorer) == frames[0]
-    explorer.get_by_label("Path").select_option("spherical")
+    explorer.get_by_role("combobox").select_option("spherical")
     turned = [image(explorer, f".walked canvas >> nth={i}") for i in range(9)]
     assert (turned[0], turned[-1]) == (frames[0], frames[-1])
     assert turned[4] != frames[4]

@@ -193,13 +193,13 @@ async function render({ model, el }) {
   const axes = [attach(plane, "text", { x: LEFT + SIZE / 2, y: 392 }), attach(plane, "text", { x: 9, y: TOP + SIZE / 2 - 14 })];
   const inside = attach(plane, "svg", { x: LEFT, y: TOP, width: SIZE, height: SIZE });
   attach(inside, "circle", { class: "prior", cx: SIZE / 2, cy: SIZE / 2, r: toPlane(PRIOR) - SIZE / 2 });
+  attach(inside, "text", { class: "prior-name", x: SIZE / 2, y: toPlane(PRIOR) }, "95 % of the prior");
   const points = data.labels.map((digit) => attach(inside, "circle", { class: "point", r: 2, fill: data.colours[digit] }));
   const route = attach(inside, "polyline", { class: "route" });
   const names = [...new Set(data.labels)].sort().map((digit) => {
     const name = attach(inside, "text", { class: "digit-name", style: `fill: ${data.colours[digit]}` }, digit);
     return { digit, name };
   });
-  attach(inside, "text", { class: "prior-name", x: SIZE / 2, y: toPlane(PRIOR) }, "95 % of the prior");
   const flags = ["A", "B"].map((name) => {
     const flag = attach(inside, "g", { class: "flag" });
     attach(flag, "circle", { r: 8 });
