@@ -46,6 +46,7 @@ SHOW_CELL = """async (text) => {
     notebook.activeCellIndex = index;
     await notebook.scrollToItem(index, 'start');
 }"""
+ACTIVE_CELL = "jupyterapp.shell.currentWidget.content.activeCellIndex"
 FRAME_TIMES = """(count) => {
     const plane = document.querySelector('.vae-explorer .plane'), box = plane.getBoundingClientRect();
     const at = i => ({ pointerId: 1, clientX: box.left + box.width * (0.3 + 0.4 * i / count), clientY: box.top + 100 });
@@ -211,6 +212,7 @@ def test_notebook_runs_in_jupyterlab(page, jupyterlab, screenshots, path):
         explorer = page.locator(".jp-OutputArea-output .vae-explorer")
         start = image(explorer)
         assert len({start, *drag(page, explorer)}) == 4
+        assert_arrow_keys_move_the_point_alone(page, explorer)
         page.screenshot(path=screenshots / f"{path.stem}.png")
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
         page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
@@ -219,6 +221,16 @@ def test_notebook_runs_in_jupyterlab(page, jupyterlab, screenshots, path):
     else:
         page.screenshot(path=screenshots / f"{path.stem}.png")
     page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")  # its memory is the next one's
+
+
+def assert_arrow_keys_move_the_point_alone(page, explorer):
+    """And do not select another cell, as they do elsewhere in a notebook."""
+    before, cell = where(explorer), page.evaluate(ACTIVE_CELL)
+    explorer.locator(".plane").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    assert where(explorer) == pytest.approx([v + 0.1 for v in before], abs=0.011)
+    assert page.evaluate(ACTIVE_CELL) == cell
 
 
 def where(explorer):
