@@ -7,7 +7,7 @@ from vae_keras import (
 from vae_keras.callbacks import TerminateOnNaN
 from vae_keras.claims import claim
 from vae_keras.data import load_data
-from vae_keras.explorer import explore
+from vae_keras.explorer import explore, export_explorer
 from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
 from vae_keras.measures import active_units, effective_beta, elbo, log_likelihood
@@ -30,6 +30,7 @@ __all__ = [
     "effective_beta",
     "elbo",
     "explore",
+    "export_explorer",
     "kl_divergence",
     "linear_path",
     "load_data",
