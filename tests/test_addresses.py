@@ -81,6 +81,15 @@ def test_a_new_version_brings_its_tag(fork):
         assert f"v{VERSION}" not in path.read_text("utf-8")
 
 
+def test_a_notebook_without_a_setup_cell_is_named_and_not_overwritten(fork):
+    path = fork / "notebooks" / NOTEBOOKS[0].name
+    text = path.read_text("utf-8").replace("%matplotlib inline", "precious = 1")
+    path.write_text(text, "utf-8", newline="\n")
+    ran = repoint(fork)
+    assert f"{path.name} has no setup cell: add a first code cell with the line %matplotlib inline" in ran.stderr
+    assert path.read_text("utf-8") == text
+
+
 @pytest.mark.parametrize(
     "address", ["github.com/a/b", "https://gitlab.com/a/b", "https://github.com/a", f"{FORK}/x", ""]
 )
