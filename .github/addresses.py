@@ -26,7 +26,8 @@ except ModuleNotFoundError as error:
 
 def files(root=ROOT):
     """The README and all notebooks."""
-    return [root / "README.md", *sorted(root.glob("notebooks/*.ipynb")), *sorted(root.glob("homework/*/*/*.ipynb"))]
+    folders = ("notebooks", "homework/source/*", "homework/release/*")
+    return [root / "README.md", *(path for folder in folders for path in sorted(root.glob(f"{folder}/*.ipynb")))]
 
 
 def pointed(path, root=ROOT):
