@@ -113,6 +113,7 @@ def says_what_it_shows(axis):
 def test_a_plot_returns_axes_that_say_what_they_show(given, name):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # of missing glyphs, or of a layout that does not fit
+        warnings.simplefilter("ignore", DeprecationWarning)  # older Matplotlib, newer pyparsing: both kinds at once
         axes = np.ravel(CALLS[name](given))
         axes[0].figure.canvas.draw()
     assert len(axes) > 0
