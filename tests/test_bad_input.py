@@ -13,6 +13,7 @@ from vae_keras import (
     VAE,
     Autoencoder,
     Sampling,
+    TensorBoard,
     active_units,
     bernoulli_loss,
     claim,
@@ -24,6 +25,7 @@ from vae_keras import (
     linear_path,
     load_data,
     load_model,
+    load_pretrained,
     log_likelihood,
     make_autoencoder,
     make_vae,
@@ -465,6 +467,8 @@ CALLS = [
      "holds no weights for this model"),
     ("a model cut short", lambda g: load_model(g.folder / "cut.keras"), ValueError, "was cut short"),
     ("a model that is not there", lambda g: load_model(g.folder / "ae.keras"), FileNotFoundError, "no model to load"),
+    ("a pretrained model that is not there", lambda g: load_pretrained("vae-3d"), ValueError, "'ae-16d'. .*'vae-3d'"),
+    ("bytes for TensorBoard", lambda g: TensorBoard(g.folder / "logs", g.bytes), TypeError, "divide by 255 first"),
     # plots
     *[(f"{plot.__name__} of nothing", lambda g, plot=plot, more=more: plot({}, *more), TypeError,
        "must be a dictionary, name → what is drawn, and not empty. Received: an empty one")
