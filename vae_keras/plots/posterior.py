@@ -450,8 +450,9 @@ def _ellipses(ax, mean, sigma, **options):
     """One ellipse at mean ± DEVIATIONS · sigma for each row."""
     size = 2 * DEVIATIONS * sigma
     options = {"facecolors": "none", "linewidths": 1.2, **options}
+    widths, heights = size.T
     ellipses = EllipseCollection(
-        *size.T, np.zeros(len(mean)), units="xy", offsets=mean, offset_transform=ax.transData, **options
+        widths, heights, np.zeros(len(mean)), units="xy", offsets=mean, offset_transform=ax.transData, **options
     )
     ax.add_collection(ellipses)
     ax.update_datalim(np.concatenate([mean - size / 2, mean + size / 2]))
