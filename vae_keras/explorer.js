@@ -173,8 +173,10 @@ async function render({ model, el }) {
   let follows = null; // gives z anew when another model is shown; null while z is the user's own
   let frame = 0; // of the animation
 
-  // The attribute keeps JupyterLab's shortcuts away: arrow keys move the point, and not the selected cell.
-  const root = attach(el, "div", { class: "vae-explorer", "data-lm-suppress-shortcuts": "true" });
+  const root = attach(el, "div", { class: "vae-explorer" });
+  root.onkeydown = (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); // not the notebook's shortcuts
+  };
   const choice = models.length > 1 && attachSlider(root, "Model", { min: 0, max: models.length - 1, value: 0 });
   const main = attach(root, "div", { class: "main" });
 
@@ -373,7 +375,6 @@ async function render({ model, el }) {
     const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!direction || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault(); // no scrolling
-    event.stopPropagation(); // nor the shortcuts of Notebook 6
     const length = event.shiftKey ? 0.5 : 0.1;
     const bounded = (v) => Math.max(-extent, Math.min(extent, v));
     const [first, second] = direction.map((d, i) => bounded(z[shown.order[i]] + length * d));
