@@ -133,7 +133,8 @@ def test_samples_are_the_models_and_a_seed_repeats_them(saved):
     assert not np.array_equal(picture("a.png"), picture("c.png"))
 
 
-def test_interpolate_goes_from_one_digit_to_the_other(saved, digits):
+def test_interpolate_goes_from_one_digit_to_the_other(folder, digits, trained_vae):
+    trained_vae.save("vae.keras")
     main(["interpolate", "vae.keras", "path.png", "--from", "1", "--to", "7", "--steps", "5"])
     _, (x, y) = digits
     vae, path = vae_keras.load_model("vae.keras"), picture("path.png") / 255
