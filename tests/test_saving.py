@@ -290,7 +290,10 @@ DAMAGED = {
     "cut at 50 %": (cut(0.5), "no .keras file, or was cut short"),
     "cut at 99 %": (cut(0.99), "no .keras file, or was cut short"),
     "without its last byte": (lambda file, whole: file.write_bytes(whole[:-1]), "no .keras file, or was cut short"),
-    "random bytes": (lambda file, whole: file.write_bytes(np.random.default_rng(0).bytes(5000)), "no .keras file"),
+    "random bytes": (
+        lambda file, whole: file.write_bytes(np.random.default_rng(0).bytes(5000)),
+        "no .keras file, or was cut short: save the model again. Received: 5000 bytes",
+    ),
     "a byte changed": (with_a_byte_changed, "is damaged: .* Received: model.weights.h5 does not have its checksum"),
     "another archive": (lambda file, whole: archive(file, {"a.txt": "a"}), "is damaged: .* an archive of a.txt"),
     "another model": (
@@ -309,7 +312,7 @@ DAMAGED = {
 @pytest.mark.parametrize("what", DAMAGED)
 def test_a_file_that_is_no_model_is_named(saved, tmp_path, what):
     damage, message = DAMAGED[what]
-    file = tmp_path / ("vae.weights.h5" if what == "weights alone" else "vae.keras")
+    file = tmp_path / {"weights alone": "vae.weights.h5", "random bytes": "vae"}.get(what, "vae.keras")
     damage(file, (saved[0] / "vae-gaussian-dense.keras").read_bytes())
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         load_model(file)
