@@ -117,6 +117,7 @@ class TestDecoder:
             ([layers.Activation(lambda x: x)], "Received: <lambda> in the layer"),
             ([layers.Conv2D(1, 3, padding="same", dilation_rate=2)], r"dilation_rate=\(1, 1\)\. Received: \(2, 2\)"),
             ([layers.Conv2D(4, 3, padding="same", groups=2)], "groups=1. Received: 2 in the layer"),
+            ([layers.BatchNormalization(axis=1)], "axis=-1. Received: 1 in the layer"),
         ],
     )
     def test_names_the_layer_that_it_does_not_know(self, chain, message):
@@ -136,6 +137,15 @@ class TestDecoder:
         doubled = keras.Model(z, layers.Reshape(IMAGE)(2 * layers.Dense(784, bias_initializer="ones")(z)))
         with pytest.raises(ValueError, match="plain chain of layers"):
             explore(VAE(small_encoder(), doubled), X, Y)
+
+
+@pytest.mark.parametrize("network", ["encoder", "decoder"])
+def test_a_model_that_became_nan_is_named(network):
+    vae = small_vae(name="lost")
+    part = getattr(vae, network)
+    part.set_weights([weight * np.nan for weight in part.get_weights()])
+    with pytest.raises(ValueError, match=r"codes and images are finite\. Received: lost"):
+        explore(vae, X, Y)
 
 
 class TestPath:
@@ -182,6 +192,10 @@ class TestPage:
     def test_is_not_ended_by_a_model_s_name(self):
         page = page_of(explore({"</script>": small_vae()}, X, Y))
         assert page.count("</script>") == 1
+
+    def test_is_a_file(self, tmp_path):
+        with pytest.raises(IsADirectoryError, match="must name a file"):
+            export_explorer(small_vae(), tmp_path, X, Y)
 
     def test_needs_a_folder(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="folder to save in does not exist: make it first"):

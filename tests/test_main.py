@@ -175,7 +175,16 @@ MISUSES = {
     "unknown data": (["evaluate", "vae.keras", "--data", "cifar"], "invalid choice: 'cifar'"),
     "no number": (["train", "new.keras", "--sigma", "big"], "invalid float value: 'big'"),
     "out of range": (["train", "new.keras", "--sigma", "-1"], "sigma must be a number above 0.*Received: sigma=-1.0"),
-    "half an epoch": (["train", "new.keras", "--epochs", "0.5"], "whole number, at least 1. Received: '0.5'"),
+    "half an epoch": (["train", "new.keras", "--epochs", "0.5"], r"whole number from 1 to .*\. Received: '0\.5'"),
+    "too many digits": (["sample", "vae.keras", "samples.png", "--n", "10001"], "from 1 to 10,000. Received: '10001'"),
+    "a bernoulli's sigma": (
+        ["train", "new.keras", "--likelihood", "bernoulli", "--sigma", "2"],
+        "a bernoulli likelihood has no sigma. Received: 2",
+    ),
+    "a file for TensorBoard's folder": (
+        ["train", "new.keras", "--epochs", "1", "--data", "digits", "--tensorboard", "notes.txt"],
+        "is not a directory",
+    ),
     "an autoencoder's beta": (
         ["train", "new.keras", "--model", "autoencoder", "--beta", "2"],
         "an autoencoder has no likelihood, sigma or beta. Received: beta",
@@ -200,6 +209,15 @@ def test_misuses_get_one_line(saved, capsys, misuse):
     arguments, expected = MISUSES[misuse]
     assert re.search(rf"^python -m vae_keras.*: error: .*{expected}", refused(capsys, *arguments))
     assert sorted(saved.iterdir()) == before
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_training(folder, monkeypatch, capsys):
+    def refuse(**options):
+        raise PermissionError("not here")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    monkeypatch.setattr(vae_keras, "train", lambda *args, **options: pytest.fail("it trained"))
+    assert "not here" in refused(capsys, "train", "m.keras")
 
 
 def test_a_training_that_is_interrupted_says_so_in_one_line(folder, monkeypatch, capsys):

@@ -221,6 +221,14 @@ def test_an_unknown_verbosity_is_refused(images):
         train(small_vae(), images, verbose="bar")
 
 
+@pytest.mark.parametrize("how", ["one", "a list", "none"])
+def test_callbacks_are_given_as_to_fit(no_xla, images, how):
+    seen = []
+    one = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    train(small_vae(), images, epochs=2, verbose=False, callbacks={"one": one, "a list": [one], "none": None}[how])
+    assert seen == ([] if how == "none" else [0, 1])
+
+
 def test_more_callbacks_are_called_after_each_epoch_and_also_when_it_goes_on(no_xla, images, tmp_path):
     epochs = []
 

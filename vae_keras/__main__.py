@@ -3,9 +3,11 @@
 import argparse
 import pathlib
 import sys
+import tempfile
 
 import keras
 import matplotlib.image
+import tensorflow as tf
 
 import vae_keras
 from vae_keras import VAE, Autoencoder, TensorBoard, load_data, load_model, load_pretrained, make_autoencoder, make_vae
@@ -31,6 +33,8 @@ def train(options: argparse.Namespace) -> None:
     """Train a model and save it."""
     given = {name: value for name in ("likelihood", "sigma", "beta") if (value := getattr(options, name)) is not None}
     keras.utils.set_random_seed(options.seed)  # the weights to start from
+    if options.sigma is not None and options.likelihood == "bernoulli":
+        raise ValueError(f"a bernoulli likelihood has no sigma. Received: {options.sigma}")
     if options.model == "vae":
         model: VAE | Autoencoder = make_vae(options.latent_dim, options.network, seed=options.seed, **given)
     elif given:
@@ -105,10 +109,10 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
-def _whole(least):
+def _whole(least, most=2**31 - 1):
     def whole_number(text):
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number, at least {least}. Received: {text!r}")
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most:,}. Received: {text!r}")
         return int(text)
 
     return whole_number
@@ -168,14 +172,14 @@ def _parser() -> argparse.ArgumentParser:
     command(evaluate)
 
     added = command(sample, file=".png", data=False)
-    number(added, "--n", _whole(1), 64, "how many digits")
-    number(added, "--columns", _whole(1), 8, "of the picture")
+    number(added, "--n", _whole(1, 10_000), 64, "how many digits")
+    number(added, "--columns", _whole(1, 1000), 8, "of the picture")
     number(added, "--seed", _whole(0), None, "for the same digits again")
 
     added = command(interpolate, file=".png")
     added.add_argument("--from", dest="start", type=int, choices=range(10), default=3, help="the first digit (3)")
     added.add_argument("--to", dest="end", type=int, choices=range(10), default=5, help="the last digit (5)")
-    number(added, "--steps", _whole(2), 9, "images on the path, ends included")
+    number(added, "--steps", _whole(2, 1000), 9, "images on the path, ends included")
     added.add_argument("--path", choices=PATHS, default="linear", help="through the latent space (linear)")
 
     command(export, file=".html")
@@ -190,7 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.ending:
             _check_file(pathlib.Path(options.file), options.ending, options.force)
         options.run(options)
-    except (ValueError, TypeError, OSError, RuntimeError, FloatingPointError, ImportError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, FloatingPointError, ImportError, tf.errors.OpError) as error:
         parser.exit(2, f"{parser.prog} {options.run.__name__}: error: {' '.join(str(error).split())}\n")
     except KeyboardInterrupt:
         parser.exit(130, "\nstopped\n")
@@ -205,6 +209,8 @@ def _check_file(file, ending, force):
         raise ValueError(f"the folder to write to does not exist: make it first. Received: {str(file)!r}")
     if file.is_dir() or (file.exists() and not force):
         raise ValueError(f"the file exists: name another, or add --force to replace it. Received: {str(file)!r}")
+    with tempfile.TemporaryDirectory(dir=file.resolve().parent):  # as `whole_or_not_at_all` will
+        pass
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def export_explorer(vae, path, x=None, y=None):
         path: of the file; an older one is replaced.
 
     Raises:
-        FileNotFoundError: the folder to write in does not exist.
+        FileNotFoundError, IsADirectoryError: the folder to write in does not exist; there is a folder of that name.
         TypeError, ValueError: as for `explore`.
     """
     if not isinstance(path, (str, os.PathLike)):
@@ -109,6 +109,8 @@ def export_explorer(vae, path, x=None, y=None):
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"the folder to save in does not exist: make it first. Received: {folder!r}")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"path must name a file, and not a folder. Received: {os.fspath(path)!r}")
     page = _page(_described(vae, x, y))
     with whole_or_not_at_all(path) as new:
         pathlib.Path(new).write_text(page, encoding="utf-8")
@@ -132,6 +134,9 @@ def _described(vae, x, y):
     x = check_images(x)
     y = digit_labels(y, len(x), "y")
     codes = {name: model.encode(x)[0] for name, model in models.items()}
+    for name, z in codes.items():
+        if not (np.isfinite(z).all() and np.isfinite(models[name].decode(z[:1])).all()):
+            raise ValueError(f"explore needs a VAE whose codes and images are finite. Received: {models[name].name}")
     furthest = max(np.quantile(np.abs(z), 0.99) for z in codes.values())
     typical = [_typical(x, y, digit) for digit in np.unique(y)]
     shown = list(dict.fromkeys([*typical, *range(len(x))]))[:POINTS]  # the typical ones first
@@ -236,11 +241,11 @@ def _check_layer(layer):
             f"Received: {name or activation} in the layer {layer.name!r}"
         )
     config = layer.get_config()
-    plain = {"data_format": "channels_last", "dilation_rate": (1, 1), "groups": 1, "output_padding": None}
+    plain = {"axis": -1, "data_format": "channels_last", "dilation_rate": (1, 1), "groups": 1, "output_padding": None}
     for option, value in plain.items():
         if config.get(option, value) != value:
             raise ValueError(
-                f"explore evaluates convolutions with {option}={value!r}. "
+                f"explore evaluates layers with {option}={value!r}. "
                 f"Received: {config[option]!r} in the layer {layer.name!r}"
             )
 

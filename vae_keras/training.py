@@ -31,7 +31,7 @@ def train(
     seed: int | None = None,
     verbose: bool | str = True,
     backup_dir: str | os.PathLike | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] | None = None,
 ) -> keras.callbacks.History:
     """Compile a model with Adam on a cosine schedule, fit it, and show its progress.
 
@@ -51,7 +51,7 @@ def train(
         backup_dir: a folder of this training's own, in which its state is saved after each epoch. If the training is
             killed, the same call made again goes on from there, to the same weights bit for bit on the same machine.
             Once complete, it removes its backup.
-        callbacks: more callbacks, such as `TensorBoard`.
+        callbacks: one more callback, or a list of them, such as `TensorBoard`.
 
     Returns:
         The Keras `History`.
@@ -100,7 +100,7 @@ def train(
         initial_epoch=done,
         validation_data=validation_data,
         validation_batch_size=1000,
-        callbacks=[*own_callbacks, *callbacks],
+        callbacks=[*own_callbacks, *keras.tree.flatten(callbacks or ())],
         verbose=verbose if verbose == "auto" else 0,
     )
     if backup_dir is not None:
