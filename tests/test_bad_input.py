@@ -452,9 +452,16 @@ CALLS = [
       for what, build in (("of five", lambda y: y[:5]), ("of text", lambda y: y.astype(str)),
                           ("of 12", lambda y: y + 12), ("between", lambda y: y + 0.5), ("None", lambda y: None))],
     # files
+    *[(f"train, save_as {what}", lambda g, build=build: train(g.vae, g.x, save_as=build(g.folder)), error, message)
+      for what, build, error, message in (
+          ("without its ending", lambda folder: folder / "vae", ValueError, "save_as must name a file that ends in"),
+          ("of True", lambda folder: True, ValueError, "ends in .keras. Received: save_as=True"),
+          ("in no folder", lambda folder: folder / "no" / "vae.keras", FileNotFoundError, "make it first"),
+          ("a folder", lambda folder: folder / "folder.keras", IsADirectoryError, "name a file to write"))],
     ("a folder that is not there", lambda g: g.vae.save(g.folder / "no" / "vae.keras"), FileNotFoundError,
      "folder to save in does not exist: make it first"),
-    ("a folder for a file", lambda g: g.vae.save(g.folder / "folder.keras"), IsADirectoryError, "Is a directory"),
+    ("a folder for a file", lambda g: g.vae.save(g.folder / "folder.keras"), IsADirectoryError,
+     "this is a folder: name a file to write"),
     ("no ending", lambda g: g.ae.save(g.folder / "vae"), ValueError, "Please add either a `.keras` extension"),
     ("weights without their ending", lambda g: g.ae.save_weights(g.folder / "vae.keras"), ValueError, "must end in"),
     ("weights, no folder", lambda g: g.vae.save_weights(g.folder / "no" / "a.weights.h5"), FileNotFoundError,

@@ -194,7 +194,7 @@ class TestPage:
         assert page.count("</script>") == 1
 
     def test_is_a_file(self, tmp_path):
-        with pytest.raises(IsADirectoryError, match="must name a file"):
+        with pytest.raises(IsADirectoryError, match="name a file to write"):
             export_explorer(small_vae(), tmp_path, X, Y)
 
     def test_needs_a_folder(self, tmp_path):

@@ -112,6 +112,21 @@ def test_train_writes_for_tensorboard_and_keeps_no_backup_of_a_finished_training
     assert not (folder / "backup").exists()
 
 
+def test_a_training_that_cannot_be_saved_keeps_its_backup(folder, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError("No space left on device")
+
+    command = ["train", "vae.keras", "--epochs", "2", "--seed", "1", "--backup-dir", "backup"]
+    with monkeypatch.context() as context:
+        context.setattr(vae_keras.VAE, "save", full)
+        assert "No space left" in refused(capsys, *command)
+    assert not (folder / "vae.keras").exists()
+    main(command)
+    assert "2/2 [00:00" in capsys.readouterr().out  # nothing is trained again
+    assert vae_keras.load_model("vae.keras").optimizer.iterations == 2 * 12
+    assert not (folder / "backup").exists()
+
+
 def test_evaluate_prints_what_evaluate_returns(saved, digits, capsys):
     main(["evaluate", "vae.keras"])
     out = capsys.readouterr().out
@@ -190,7 +205,7 @@ MISUSES = {
         "an autoencoder has no likelihood, sigma or beta. Received: beta",
     ),
     "another ending": (["sample", "vae.keras", "samples.jpg"], r"must end in \.png. Received: 'samples\.jpg'"),
-    "no folder": (["sample", "vae.keras", "no/samples.png"], "folder to write to does not exist: make it first"),
+    "no folder": (["sample", "vae.keras", "no/samples.png"], "folder to save in does not exist: make it first"),
     "no model": (
         ["evaluate", "vae-3d"],
         "no such file, and pretrained are vae-2d, vae-16d, .*Received: 'vae-3d'",

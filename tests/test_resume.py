@@ -1,5 +1,6 @@
 """A training that is killed and started again ends as if it had not been killed."""
 
+import math
 import pathlib
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from killed import POINTS, equal, training
 from small import small_autoencoder, small_vae
 
-from vae_keras import callbacks, train
+from vae_keras import VAE, callbacks, load_model, train
 
 TESTS = pathlib.Path(__file__).parent
 
@@ -174,6 +175,23 @@ def test_a_full_disk_costs_the_backup_and_not_the_training(no_xla, monkeypatch, 
     with pytest.warns(UserWarning, match="epoch 1 has no backup.*No space left"):
         history = train(small_vae(), x, epochs=1, verbose=False, backup_dir=tmp_path / "backup").history
     assert len(history["loss"]) == 1
+
+
+def test_a_trained_model_is_saved_before_its_backup_goes(no_xla, monkeypatch, x, tmp_path):
+    def powerless(model, file):
+        raise KeyboardInterrupt
+
+    file, backup = tmp_path / "vae.keras", tmp_path / "backup"
+    with monkeypatch.context() as patch:
+        patch.setattr(VAE, "save", powerless)
+        with pytest.raises(KeyboardInterrupt):
+            train(small_vae(), x, epochs=2, seed=1, verbose=False, backup_dir=backup, save_as=file)
+    model = small_vae()
+    train(model, x, epochs=2, seed=1, verbose=False, backup_dir=backup, save_as=file)
+    assert model.optimizer.iterations == 2 * math.ceil(len(x) / 125)  # those before the end of power
+    for weight, expected in zip(load_model(file).get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert not backup.exists()
 
 
 def test_a_backup_dir_that_is_a_file_is_an_error_before_training(x, tmp_path):

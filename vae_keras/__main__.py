@@ -12,7 +12,7 @@ import tensorflow as tf
 import vae_keras
 from vae_keras import VAE, Autoencoder, TensorBoard, load_data, load_model, load_pretrained, make_autoencoder, make_vae
 from vae_keras.data import NAMES as DATA
-from vae_keras.files import whole_or_not_at_all
+from vae_keras.files import check_place, whole_or_not_at_all
 from vae_keras.models import LIKELIHOODS
 from vae_keras.networks import NETWORKS
 from vae_keras.paths import PATHS
@@ -51,9 +51,9 @@ def train(options: argparse.Namespace) -> None:
         learning_rate=options.learning_rate,
         seed=options.seed,
         backup_dir=options.backup_dir,
+        save_as=options.file,
         callbacks=[TensorBoard(options.tensorboard, x_test)] if options.tensorboard else [],
     )
-    model.save(options.file)
     print(f"wrote {options.file}")
 
 
@@ -205,9 +205,8 @@ def _check_file(file, ending, force):
     """Say before minutes of work that a file cannot be written."""
     if file.suffix != ending:
         raise ValueError(f"the file to write must end in {ending}. Received: {str(file)!r}")
-    if not file.resolve().parent.is_dir():
-        raise ValueError(f"the folder to write to does not exist: make it first. Received: {str(file)!r}")
-    if file.is_dir() or (file.exists() and not force):
+    check_place(file)
+    if file.exists() and not force:
         raise ValueError(f"the file exists: name another, or add --force to replace it. Received: {str(file)!r}")
     with tempfile.TemporaryDirectory(dir=file.resolve().parent):  # as `whole_or_not_at_all` will
         pass

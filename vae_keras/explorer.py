@@ -106,14 +106,8 @@ def export_explorer(vae, path, x=None, y=None):
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must name a file. Received: a {type(path).__name__}")
-    folder = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"the folder to save in does not exist: make it first. Received: {folder!r}")
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"path must name a file, and not a folder. Received: {os.fspath(path)!r}")
-    page = _page(_described(vae, x, y))
     with whole_or_not_at_all(path) as new:
-        pathlib.Path(new).write_text(page, encoding="utf-8")
+        pathlib.Path(new).write_text(_page(_described(vae, x, y)), encoding="utf-8")
 
 
 def _page(data):

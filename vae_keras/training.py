@@ -15,6 +15,7 @@ import tensorflow as tf
 from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, one_of, whole_number
 from vae_keras.data import check_images
+from vae_keras.files import check_place
 from vae_keras.inputs import check_validation
 from vae_keras.models import VAE, LatentModel
 
@@ -31,6 +32,7 @@ def train(
     seed: int | None = None,
     verbose: bool | str = True,
     backup_dir: str | os.PathLike | None = None,
+    save_as: str | os.PathLike | None = None,
     callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] | None = None,
 ) -> keras.callbacks.History:
     """Compile a model with Adam on a cosine schedule, fit it, and show its progress.
@@ -50,7 +52,8 @@ def train(
             bars, one for each epoch, with the same terms; False shows nothing.
         backup_dir: a folder of this training's own, in which its state is saved after each epoch. If the training is
             killed, the same call made again goes on from there, to the same weights bit for bit on the same machine.
-            Once complete, it removes its backup.
+            Once complete, and saved where `save_as` says so, it removes its backup.
+        save_as: a .keras file in which the trained model is saved; an older one is replaced.
         callbacks: one more callback, or a list of them, such as `TensorBoard`.
 
     Returns:
@@ -58,7 +61,9 @@ def train(
 
     Raises:
         TypeError: not an `Autoencoder` or a `VAE`, or not images.
-        ValueError: images or a number out of its range, or a backup_dir with the backup of another training.
+        ValueError: images or a number out of its range, a backup_dir with the backup of another training, or a save_as
+            without its ending.
+        FileNotFoundError, IsADirectoryError: save_as names a place where no file can be.
         FloatingPointError: a loss became NaN or infinite.
     """
     if not isinstance(model, LatentModel):
@@ -69,6 +74,8 @@ def train(
     above_zero(learning_rate, "learning_rate")
     if isinstance(verbose, str):
         one_of(verbose, ("auto",), "verbose")
+    if save_as is not None:
+        _check_save_as(save_as)
     order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     steps = math.ceil(len(x) / batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
@@ -105,8 +112,17 @@ def train(
     )
     if backup_dir is not None:
         history.history, history.epoch = backup.history(), list(range(epochs))
+    if save_as is not None:
+        model.save(save_as)
+    if backup_dir is not None:
         backup.remove()
     return history
+
+
+def _check_save_as(file):
+    if not isinstance(file, (str, os.PathLike)) or not os.fspath(file).endswith(".keras"):
+        raise ValueError(f"save_as must name a file that ends in .keras. Received: save_as={file!r}")
+    check_place(file)
 
 
 def _adam(schedule, policy):
