@@ -18,11 +18,6 @@ from tqdm import tqdm
 
 from vae_keras import VAE, train
 
-try:
-    import pytorch_vae
-except ImportError as error:  # it is an extra of its own
-    pytorch_vae, without_pytorch = None, str(error)
-
 OURS, KERAS, EAGER, COMPILED = "vae_keras", "keras.io's style", "PyTorch eager", "torch.compile"
 IMAGES = {"dense": 59_392, "conv": 12_288}  # in an epoch; multiples of 2,048, so that no batch is short
 BATCH_SIZES = (128, 512, 2048)
@@ -35,6 +30,8 @@ def contender(name, network, x, batch_size, epochs, planned):
     Ours is the begin of a training of `planned` epochs.
     """
     if name in (EAGER, COMPILED):
+        import pytorch_vae
+
         trainer = pytorch_vae.Trainer(network, x, batch_size, shared.ADAM, name == COMPILED)
         return lambda: sum([trainer.epoch() for _ in range(1 + epochs)][1:]) / epochs
     if name == KERAS:
@@ -53,6 +50,15 @@ def contender(name, network, x, batch_size, epochs, planned):
             return sum(clock.seconds[1:]) / epochs
 
     return run
+
+
+def not_to_be_had(name: str, x: np.ndarray) -> str | None:
+    """Why a contender must be left out: PyTorch is not installed, or torch.compile finds no compiler."""
+    try:
+        contender(name, "dense", x[:8], 8, 1, 2)()
+    except Exception as error:  # torch.compile raises what its compilers raise
+        return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return None
 
 
 def flops_per_image(network: str) -> int:
@@ -109,9 +115,9 @@ def main():
     options = parse()
     x_all, _ = shared.images(options.data, options.quick)
     rate = matrix_product_rate(256 if options.quick else 4096)
-    names = [OURS, KERAS, *([EAGER, COMPILED] if pytorch_vae else [])]
-    if options.quick and pytorch_vae:
-        names.remove(COMPILED)  # it compiles for a minute
+    pytorch = [EAGER] if options.quick else [EAGER, COMPILED]  # the latter compiles for a minute
+    missing = {name: reason for name in pytorch if (reason := not_to_be_had(name, x_all))}
+    names = [OURS, KERAS, *(name for name in pytorch if name not in missing)]
     rows, shares = [], []
     settings = [(network, batch) for network in options.networks for batch in options.batch_sizes]
     progress = tqdm(total=len(settings) * options.rounds * len(names), disable=None)
@@ -139,8 +145,8 @@ def main():
     print(shared.markdown(["network", "batch", *names, *against, "ours / best other"], rows))
     print(f"\nArithmetic rate beside that of a large matrix product, {rate / 1e9:,.0f} GFLOP/s:\n")
     print(shared.markdown(["network", "batch", "MFLOP per image", *names], shares))
-    if not pytorch_vae:
-        print(f'\nPyTorch is left out: {without_pytorch}. `pip install -e ".[benchmarks]"` installs it.')
+    for name, reason in missing.items():
+        print(f"\n{name} is left out. {reason}")
 
 
 if __name__ == "__main__":
