@@ -120,7 +120,7 @@ def main():
     names = [OURS, KERAS, *(name for name in pytorch if name not in missing)]
     rows, shares = [], []
     settings = [(network, batch) for network in options.networks for batch in options.batch_sizes]
-    progress = tqdm(total=len(settings) * options.rounds * len(names), disable=None)
+    progress = tqdm(total=len(settings) * options.rounds * len(names))
     for network, batch_size in settings:
         count = min(len(x_all), options.images or IMAGES[network])
         x = np.ascontiguousarray(x_all[: max(1, count // batch_size) * batch_size])
