@@ -77,7 +77,7 @@ def keep(name, model, metrics=None):
 
 for replicas in strategies:
     if part in kinds:
-        model = compiled(kinds[part], replicas, 3e-3 if part == "learning_sigma" else 0.01)
+        model = compiled(kinds[part], replicas, 1.5e-3 if part == "learning_sigma" else 0.01)
         keep(f"0/{replicas}", model)
         untrained = model.get_weights()
         for images in map(int, counts):
