@@ -10,6 +10,7 @@ from small import small_autoencoder, small_decoder, small_encoder, small_vae
 
 import vae_keras
 from vae_keras import (
+    IWAE,
     VAE,
     Autoencoder,
     Sampling,
@@ -266,7 +267,15 @@ CALLS = [
     ("an unknown likelihood", lambda g: make_vae(likelihood="gausian"), ValueError,
      "'gaussian', 'bernoulli'.*likelihood='gausian'"),
     *[(f"sigma={v!r}", lambda g, v=v: make_vae(sigma=v), ValueError, ABOVE.format("sigma"))
-      for v in (0, -1, NAN, INF, "1", None, [1.0, 2.0])],
+      for v in (0, -1, NAN, INF, None, [1.0, 2.0])],
+    *[(f"sigma={v!r}", lambda g, v=v: make_vae(sigma=v), ValueError, f"above 0, or 'learned'. Received: sigma={v!r}")
+      for v in ("1", "learnd")],
+    ("a learned sigma without a sigma", lambda g: make_vae(likelihood="bernoulli", sigma="learned"), ValueError,
+     "needs likelihood='gaussian'.* Received: likelihood='bernoulli'"),
+    *[(f"IWAE, samples={n!r}", lambda g, n=n: IWAE(small_encoder(), small_decoder(), samples=n), ValueError,
+       whole("samples")) for n in (0, -1, 2.5, "5", None)],
+    ("IWAE, a misspelt option", lambda g: IWAE(small_encoder(), small_decoder(), sample=5), ValueError,
+     "Unrecognized keyword arguments .*sample"),
     *[(f"{name}={v!r}", lambda g, name=name, v=v: make_vae(**{name: v}), ValueError, NOT_NEGATIVE.format(name))
       for name in ("beta", "reconstruction_weight") for v in (-0.1, NAN, INF, "1", None)],
     *[(f"seed={v!r}", lambda g, v=v: make_vae(seed=v), ValueError, whole("seed", 0)) for v in (-1, 1.5, "a")],

@@ -22,7 +22,7 @@ import contextlib, sys
 import vae_keras
 import keras, numpy as np, tensorflow as tf
 from small import small_decoder, small_encoder, small_vae
-from vae_keras import VAE, Autoencoder, load_data, train
+from vae_keras import IWAE, VAE, Autoencoder, load_data, train
 
 part, *counts = sys.argv[1:]
 tf.config.set_visible_devices([], "GPU")
@@ -41,11 +41,24 @@ def autoencoder():
     return Autoencoder(encoder(("code",)), small_decoder(activation="sigmoid"))
 
 
-def noiseless_vae():
+def noiseless_vae(kind=VAE, **options):
     networks = encoder(("mean", "log_var")), small_decoder()
     log_var = networks[0].get_layer("log_var")
     log_var.set_weights([0 * log_var.kernel.numpy(), 0 * log_var.bias.numpy() - 80])
-    return VAE(*networks, seed=1)
+    return kind(*networks, seed=1, **options)
+
+
+def noiseless_iwae():
+    return noiseless_vae(IWAE, samples=3)
+
+
+def learning_sigma():
+    vae = noiseless_vae(sigma="learned")
+    vae.log_sigma.assign(-0.75)  # near its best: far from it, this gradient is by far the largest
+    return vae
+
+
+kinds = {kind.__name__: kind for kind in (autoencoder, noiseless_vae, noiseless_iwae, learning_sigma)}
 
 
 def compiled(build, replicas, learning_rate=0.01):
@@ -63,8 +76,8 @@ def keep(name, model, metrics=None):
 
 
 for replicas in strategies:
-    if part in ("autoencoder", "noiseless_vae"):
-        model = compiled({"autoencoder": autoencoder, "noiseless_vae": noiseless_vae}[part], replicas)
+    if part in kinds:
+        model = compiled(kinds[part], replicas, 1.5e-3 if part == "learning_sigma" else 0.01)
         keep(f"0/{replicas}", model)
         untrained = model.get_weights()
         for images in map(int, counts):
@@ -102,7 +115,7 @@ def weights(part, run):
     return [array for key, array in found(part).items() if key.startswith(f"{run}/") and not key.endswith("metrics")]
 
 
-@pytest.mark.parametrize("kind", ["autoencoder", "noiseless_vae"])
+@pytest.mark.parametrize("kind", ["autoencoder", "noiseless_vae", "noiseless_iwae", "learning_sigma"])
 @pytest.mark.parametrize("images", STEPS.values(), ids=STEPS)
 def test_two_replicas_take_the_steps_of_one(kind, images):
     before, one, two = (weights(kind, run) for run in ("0/1", f"{images}/1", f"{images}/2"))

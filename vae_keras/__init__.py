@@ -8,6 +8,7 @@ from vae_keras.callbacks import TerminateOnNaN
 from vae_keras.claims import claim
 from vae_keras.data import load_data
 from vae_keras.explorer import explore, export_explorer
+from vae_keras.iwae import IWAE
 from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
 from vae_keras.measures import active_units, effective_beta, elbo, log_likelihood
@@ -19,6 +20,7 @@ from vae_keras.tensorboard import TensorBoard
 from vae_keras.training import train
 
 __all__ = [
+    "IWAE",
     "VAE",
     "Autoencoder",
     "Sampling",

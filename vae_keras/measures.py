@@ -208,7 +208,8 @@ def local_stretch(model: LatentModel, z: np.ndarray) -> np.ndarray:
 def _draws(vae, x, mean, log_var, samples, seed):
     """Yield log p(x|z) and log p(z) − log q(z|x), `(draws, n)` each, for draws z ~ q(z|x), a few draws at a time."""
     samples, generator = whole_number(samples, "samples"), keras.random.SeedGenerator(seed)
-    constant = 0.5 * PIXELS * math.log(2 * math.pi * vae.sigma**2) if vae.likelihood == "gaussian" else 0.0
+    sigma = vae.fixed_sigma or 1.0  # the loss with a learned sigma holds that sigma's logarithm already
+    constant = 0.5 * PIXELS * math.log(2 * math.pi * sigma**2) if vae.likelihood == "gaussian" else 0.0
     at_once = max(1, DECODED_AT_ONCE // len(x))
     for first in range(0, samples, at_once):
         draws = min(at_once, samples - first)

@@ -15,11 +15,11 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from vae_keras.checks import above_zero, not_negative, one_of, whole_number
-from vae_keras.data import IMAGE_SHAPE, check_images
+from vae_keras.data import IMAGE_SHAPE, PIXELS, check_images
 from vae_keras.files import saved_whole
 from vae_keras.inputs import check_validation, checked, images_of, named_errors, no_weights, one_image
 from vae_keras.layers import Sampling
-from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
+from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss, safe_exp
 from vae_keras.networks import make_decoder, make_encoder
 from vae_keras.paths import PATHS
 
@@ -291,7 +291,10 @@ class VAE(LatentModel):
         encoder: model from images `(batch, 28, 28, 1)` to `(mean, log_var)`, each `(batch, latent)`.
         decoder: model from z `(batch, latent)` to the pixels' logits `(batch, 28, 28, 1)`; x̂ is their sigmoid.
         likelihood: "gaussian", the lecture's ‖x − x̂‖² / (2σ²), or "bernoulli", cross-entropy.
-        sigma: standard deviation of a pixel for "gaussian", above 0 (row L18).
+        sigma: standard deviation of a pixel for "gaussian", above 0 (row L18); or "learned": one number, trained with
+            the networks from 1 on, best by Adam. The attribute `sigma` says what it has become. The reconstruction
+            loss is then ‖x − x̂‖² / (2σ²) + m log σ, without whose second term sigma would grow for ever; it is
+            below 0 where sigma is small.
         beta: weight of KL, at least 0; 0 leaves only reconstruction (row L26).
         reconstruction_weight: at least 0; 0 leaves only KL (row L26).
         seed: integer; None draws one, which `keras.utils.set_random_seed` makes repeatable.
@@ -299,7 +302,7 @@ class VAE(LatentModel):
     Raises:
         ValueError: an option out of its range, or networks whose shapes do not fit.
 
-    Source: Kingma and Welling 2014; beta: Higgins et al. 2017.
+    Source: Kingma and Welling 2014; beta: Higgins et al. 2017; learned sigma: Rybkin et al. 2021.
     """
 
     codes_per_image = 2
@@ -309,21 +312,23 @@ class VAE(LatentModel):
         encoder: keras.Model,
         decoder: keras.Model,
         likelihood: str = "gaussian",
-        sigma: float = 1.0,
+        sigma: float | str = 1.0,
         beta: float = 1.0,
         reconstruction_weight: float = 1.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         one_of(likelihood, LIKELIHOODS, "likelihood")
-        above_zero(sigma, "sigma")
+        learns_sigma = _check_sigma(sigma, likelihood)
         not_negative(beta, "beta")
         not_negative(reconstruction_weight, "reconstruction_weight")
         seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
         super().__init__(encoder, decoder, **kwargs)
         _check_logits(decoder)
         self.likelihood = likelihood
-        self.sigma = float(sigma)
+        self.fixed_sigma = None if learns_sigma else float(sigma)
+        if learns_sigma:  # log sigma: any real number is valid
+            self.log_sigma = self.add_weight(shape=(), initializer="zeros", dtype="float32", name="log_sigma")
         self.beta = float(beta)
         self.reconstruction_weight = float(reconstruction_weight)
         self.seed = seed
@@ -332,6 +337,17 @@ class VAE(LatentModel):
         self.loss_tracker = _Mean(name="loss")
         self.reconstruction_tracker = _Mean(name="reconstruction_loss")
         self.kl_tracker = _Mean(name="kl_loss")
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of a pixel: as given, or as learned so far."""
+        return math.exp(ops.convert_to_numpy(self.log_sigma)) if self.fixed_sigma is None else self.fixed_sigma
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What makes this objective, as `VAE` is called with it, the seed apart."""
+        options = {name: getattr(self, name) for name in ("likelihood", "beta", "reconstruction_weight")}
+        return {**options, "sigma": "learned" if self.fixed_sigma is None else self.fixed_sigma}
 
     def call(self, x, training=None):
         """x̂ through the mean of q(z|x)."""
@@ -351,7 +367,10 @@ class VAE(LatentModel):
         logits = ops.cast(self.decoder(z, training=training), "float32")  # (batch, 28, 28, 1)
         if self.likelihood == "bernoulli":
             return bernoulli_loss(x, logits)
-        return reconstruction_loss(x, ops.sigmoid(logits), self.sigma)
+        if self.fixed_sigma is None:
+            half_squared = reconstruction_loss(x, ops.sigmoid(logits))
+            return half_squared * safe_exp(-2.0 * self.log_sigma) + PIXELS * self.log_sigma
+        return reconstruction_loss(x, ops.sigmoid(logits), self.fixed_sigma)
 
     def train_step(self, data):
         x = images_of(data)
@@ -412,8 +431,7 @@ class VAE(LatentModel):
         return ops.sigmoid(ops.cast(self.decoder(z), "float32"))
 
     def get_config(self):
-        options = ("likelihood", "sigma", "beta", "reconstruction_weight", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in options}}
+        return {**super().get_config(), **self.options, "seed": self.seed}
 
 
 class _Mean(keras.metrics.Mean):
@@ -473,6 +491,20 @@ def load_model(filepath: str | os.PathLike, **options: Any) -> Autoencoder | VAE
 
 def _first_line(error):
     return str(error).partition("\n")[0]
+
+
+def _check_sigma(sigma, likelihood):
+    """Whether sigma is to be learned."""
+    if not isinstance(sigma, str):
+        above_zero(sigma, "sigma")
+    elif sigma != "learned":
+        raise ValueError(f"sigma must be a number above 0, or 'learned'. Received: sigma={sigma!r}")
+    elif likelihood != "gaussian":
+        raise ValueError(
+            f"sigma='learned' needs likelihood='gaussian': the other one has no sigma. "
+            f"Received: likelihood={likelihood!r}"
+        )
+    return isinstance(sigma, str)
 
 
 def _check_logits(decoder):

@@ -154,10 +154,9 @@ def _shuffled_batches(x, batch_size, seed, step):
 
 def _identity(model):
     """What tells one model's training from another's; its name and its layers' names do not."""
-    options = ("likelihood", "sigma", "beta", "reconstruction_weight") if isinstance(model, VAE) else ()
     return {
         "model": type(model).__name__,
-        **{name: getattr(model, name) for name in options},
+        **(model.options if isinstance(model, VAE) else {}),
         "dtype": model.dtype_policy.name,
         "weights": [list(weight.shape) for weight in model.trainable_variables],
     }
