@@ -19,15 +19,34 @@ from tqdm import tqdm
 from vae_keras import VAE, train
 
 OURS, KERAS, EAGER, COMPILED = "vae_keras", "keras.io's style", "PyTorch eager", "torch.compile"
+VARIANTS = {"no XLA": "float32", "XLA": "float32", "mixed_bfloat16": "mixed_bfloat16", "mixed_float16": "mixed_float16"}
+"""Other ways to train ours, beside what `train` chooses, and the precision of each."""
+
 IMAGES = {"dense": 59_392, "conv": 12_288}  # in an epoch; multiples of 2,048, so that no batch is short
 BATCH_SIZES = (128, 512, 2048)
 PLANNED = 30 * 60_000  # images of the whole training, of which some epochs are timed: `train` asks whether XLA pays
 
 
+class _WithXLA(VAE):
+    """A VAE that is compiled with XLA, whatever `train` chooses."""
+
+    xla = True
+
+    def compile(self, *args, **options):
+        super().compile(*args, **options | {"jit_compile": self.xla})
+
+
+class _WithoutXLA(_WithXLA):
+    xla = False
+
+
+KINDS = {"no XLA": _WithoutXLA, "XLA": _WithXLA}
+
+
 def contender(name, network, x, batch_size, epochs, planned):
     """A function that trains one more epoch than `epochs` and returns the seconds of one, the first left out.
 
-    Ours is the begin of a training of `planned` epochs.
+    Ours, and its variants, are the begin of a training of `planned` epochs.
     """
     if name in (EAGER, COMPILED):
         import pytorch_vae
@@ -45,7 +64,9 @@ def contender(name, network, x, batch_size, epochs, planned):
 
         def run():
             clock = shared.Epochs(stop_after=1 + epochs)
-            vae = VAE(*shared.make_networks(network), likelihood="bernoulli")
+            keras.config.set_dtype_policy(VARIANTS.get(name, "float32"))
+            vae = KINDS.get(name, VAE)(*shared.make_networks(network), likelihood="bernoulli")
+            keras.config.set_dtype_policy("float32")
             train(vae, x, planned, batch_size=batch_size, learning_rate=shared.ADAM, verbose=False, callbacks=[clock])
             return sum(clock.seconds[1:]) / epochs
 
@@ -100,6 +121,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=IMAGES, default=list(IMAGES))
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=BATCH_SIZES)
+    parser.add_argument("--variants", nargs="*", choices=VARIANTS, default=[], help="of ours, beside what it chooses")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2, help="counted in each round, for each contender")
     parser.add_argument("--images", type=int, help=f"in an epoch; else {IMAGES}")
@@ -117,7 +139,8 @@ def main():
     rate = matrix_product_rate(256 if options.quick else 4096)
     pytorch = [EAGER] if options.quick else [EAGER, COMPILED]  # the latter compiles for a minute
     missing = {name: reason for name in pytorch if (reason := not_to_be_had(name, x_all))}
-    names = [OURS, KERAS, *(name for name in pytorch if name not in missing)]
+    others = [KERAS, *(name for name in pytorch if name not in missing)]
+    names = [OURS, *options.variants, *others]
     rows, shares = [], []
     settings = [(network, batch) for network in options.networks for batch in options.batch_sizes]
     progress = tqdm(total=len(settings) * options.rounds * len(names))
@@ -134,7 +157,7 @@ def main():
                 progress.update()
         ours = np.array(speeds[OURS])
         ratios = [f"{np.median(ours / speeds[name]):.2f} ×" for name in names[1:]]
-        best = np.median(ours / np.max([speeds[name] for name in names[1:]], axis=0))
+        best = np.median(ours / np.max([speeds[name] for name in others], axis=0))
         medians = {name: statistics.median(speeds[name]) for name in names}
         rows.append([network, batch_size, *(f"{medians[name]:,.0f}" for name in names), *ratios, f"{best:.2f} ×"])
         flops = flops_per_image(network)
