@@ -395,7 +395,7 @@ CALLS = [
     ("a decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(activation="sigmoid")), ValueError,
      "must give logits.* Received: .*'dense.*', has activation='sigmoid'"),
     ("a conv decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(2, "conv", "sigmoid")), ValueError,
-     "leave out the last activation"),
+     "leave out the last activation.*last layer, 'conv2d_transpose"),
     ("a sigmoid as a layer", lambda g: VAE(small_encoder(), keras.Sequential(
         [small_decoder(), keras.layers.Activation("sigmoid")])), ValueError, "leave out the last activation"),
     ("a decoder that is None", lambda g: VAE(small_encoder(), None),
