@@ -299,6 +299,7 @@ CALLS = [
     ("a name that TensorFlow refuses", lambda g: make_vae(name="only KL"), ValueError, "name may hold.*name='only KL'"),
     # coding, decoding, sampling, paths
     ("codes of another width", lambda g: g.vae.decode(np.zeros((4, 3))), ValueError, r"\(n, 2\).* shape=\(4, 3\)"),
+    ("narrower codes", lambda g: g.vae.decode(np.zeros((4, 1))), ValueError, r"\(n, 2\).* shape=\(4, 1\)"),
     ("one code", lambda g: g.ae.decode(np.zeros(2)), ValueError, r"\(n, 2\).* shape=\(2,\)"),
     ("no code", lambda g: g.ae.decode(np.zeros((0, 2))), ValueError, r"at least 1.* shape=\(0, 2\)"),
     ("a NaN code", lambda g: g.vae.decode([[0.0, NAN]]), ValueError, "finite. Received: 1 value"),
@@ -404,7 +405,7 @@ CALLS = [
     ("a decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(activation="sigmoid")), ValueError,
      "must give logits.* Received: .*'dense.*', has activation='sigmoid'"),
     ("a conv decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(2, "conv", "sigmoid")), ValueError,
-     "leave out the last activation"),
+     "leave out the last activation.*last layer, 'conv2d_transpose"),
     ("a sigmoid as a layer", lambda g: VAE(small_encoder(), keras.Sequential(
         [small_decoder(), keras.layers.Activation("sigmoid")])), ValueError, "leave out the last activation"),
     ("a decoder that is None", lambda g: VAE(small_encoder(), None),
