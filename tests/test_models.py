@@ -483,6 +483,17 @@ def test_evaluation_repeats_itself_and_has_noise(images):
     assert first[1] != pytest.approx(through_the_mean, rel=1e-4)
 
 
+def test_dropout_acts_in_training_alone(images):
+    dense = keras.layers.Dense(16, "gelu", bias_initializer="random_normal")
+    last = [keras.layers.Dropout(0.5), keras.layers.Dense(784), keras.layers.Reshape((28, 28, 1))]
+    vae = frozen(VAE(constant_encoder(log_var=-80), keras.Sequential([keras.Input((2,)), dense, *last])))
+    reconstruction = squared_loss(images, vae.reconstruct(images)).numpy()
+    np.testing.assert_allclose(vae.loss_terms(images)[0], reconstruction, rtol=1e-5)
+    np.testing.assert_allclose(vae.reconstruction(images, vae.encode(images)[0]), reconstruction, rtol=1e-5)
+    assert vae.evaluate(images, verbose=0)[1] == pytest.approx(reconstruction.mean(), rel=1e-5)
+    assert vae.train_on_batch(images)[1] != pytest.approx(reconstruction.mean(), rel=1e-5)
+
+
 def test_without_a_seed_set_random_seed_decides():
     def drawn_seed(run):
         keras.utils.set_random_seed(run)
