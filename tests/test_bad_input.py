@@ -299,7 +299,7 @@ CALLS = [
     ("codes in a stack", lambda g: g.vae.decode(np.zeros((4, 2, 2))), ValueError, r"\(n, 2\).* shape=\(4, 2, 2\)"),
     ("one code", lambda g: g.ae.decode(np.zeros(2)), ValueError, r"\(n, 2\).* shape=\(2,\)"),
     ("no code", lambda g: g.ae.decode(np.zeros((0, 2))), ValueError, r"at least 1.* shape=\(0, 2\)"),
-    ("a NaN code", lambda g: g.vae.decode([[0.0, NAN]]), ValueError, "finite. Received: 1 value"),
+    ("a NaN code", lambda g: g.vae.decode([[0.0, NAN], [0.0, 1.0]]), ValueError, "finite. Received: 1 value"),
     ("an infinite code", lambda g: g.ae.decode([[INF, 0.0]]), ValueError, "finite. Received: 1 value"),
     *[(f"sample({n!r})", lambda g, n=n: g.vae.sample(n), ValueError, whole("n")) for n in (0, -1, 2.5, "3", None)],
     ("interpolate, a batch", lambda g: g.vae.interpolate(g.x, g.x[0]), ValueError, r"x_a must be one image.*\(130, 28"),

@@ -483,6 +483,13 @@ def test_evaluation_repeats_itself_and_has_noise(images):
     assert first[1] != pytest.approx(through_the_mean, rel=1e-4)
 
 
+def test_a_loss_can_be_computed_in_the_scope_of_a_strategy(images):
+    autoencoder = small_autoencoder()
+    loss = autoencoder.compute_loss(images, y_pred=autoencoder(images))
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        assert autoencoder.compute_loss(images, y_pred=autoencoder(images)) == loss
+
+
 def test_dropout_acts_in_training_alone(images):
     dense = keras.layers.Dense(16, "gelu", bias_initializer="random_normal")
     last = [keras.layers.Dropout(0.5), keras.layers.Dense(784), keras.layers.Reshape((28, 28, 1))]
