@@ -44,9 +44,9 @@ TESTS = {
     "layers": ("layers", "properties", "bad_input"),
     "losses": ("losses", "properties", "bad_input"),
     "measures": ("measures", "properties", "bad_input"),
-    "models": ("models", "bad_input", "saving", "replicas"),
+    "models": ("models", "bad_input", "callbacks", "saving", "replicas"),
 }
-ELSEWHERE = ("replicas",)  # runs the package in other processes: what is recorded here says nothing of it
+ELSEWHERE = ("saving", "replicas")  # run the package in other processes, too: what is recorded here does not say so
 Mutant = collections.namedtuple("Mutant", "module operator line code")
 
 

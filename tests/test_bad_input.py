@@ -293,6 +293,11 @@ CALLS = [
      r"decoder must be .* from \(batch, 2\).* Received: \(None, 3\)"),
     ("a decoder of flat images", lambda g: Autoencoder(small_encoder(("code",)), keras.layers.Dense(784)), ValueError,
      r"decoder must map .* Received: shapes \[\(1, 784\)\]"),
+    ("a decoder of small images", lambda g: Autoencoder(small_encoder(("code",)), keras.Sequential(
+        [keras.layers.Dense(49), keras.layers.Reshape((7, 7, 1))])), ValueError, r"shapes \[\(1, 7, 7, 1\)\]"),
+    ("an encoder to one number", lambda g: Autoencoder(keras.Sequential(
+        [keras.layers.Flatten(), keras.layers.Dense(1), keras.layers.Reshape(())]), small_decoder(1)), ValueError,
+     r"z \(batch, latent\)\. Received: shapes \[\(1,\)\]"),
     ("an encoder that does not flatten", lambda g: Autoencoder(keras.layers.Dense(2), small_decoder()), ValueError,
      "encoder must map images"),
     ("a name for a network", lambda g: Autoencoder("dense", small_decoder()), ValueError, "Received: str"),
@@ -300,9 +305,10 @@ CALLS = [
     # coding, decoding, sampling, paths
     ("codes of another width", lambda g: g.vae.decode(np.zeros((4, 3))), ValueError, r"\(n, 2\).* shape=\(4, 3\)"),
     ("narrower codes", lambda g: g.vae.decode(np.zeros((4, 1))), ValueError, r"\(n, 2\).* shape=\(4, 1\)"),
+    ("codes in a stack", lambda g: g.vae.decode(np.zeros((4, 2, 2))), ValueError, r"\(n, 2\).* shape=\(4, 2, 2\)"),
     ("one code", lambda g: g.ae.decode(np.zeros(2)), ValueError, r"\(n, 2\).* shape=\(2,\)"),
     ("no code", lambda g: g.ae.decode(np.zeros((0, 2))), ValueError, r"at least 1.* shape=\(0, 2\)"),
-    ("a NaN code", lambda g: g.vae.decode([[0.0, NAN]]), ValueError, "finite. Received: 1 value"),
+    ("a NaN code", lambda g: g.vae.decode([[0.0, NAN], [0.0, 1.0]]), ValueError, "finite. Received: 1 value"),
     ("an infinite code", lambda g: g.ae.decode([[INF, 0.0]]), ValueError, "finite. Received: 1 value"),
     *[(f"sample({n!r})", lambda g, n=n: g.vae.sample(n), ValueError, whole("n")) for n in (0, -1, 2.5, "3", None)],
     ("interpolate, a batch", lambda g: g.vae.interpolate(g.x, g.x[0]), ValueError, r"x_a must be one image.*\(130, 28"),

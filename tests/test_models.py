@@ -1,4 +1,5 @@
 import re
+import types
 
 import keras
 import numpy as np
@@ -471,8 +472,16 @@ def test_no_evaluation_draws_the_noise_of_a_training_step(images, monkeypatch):
     of_evaluation = set(counters)
     counters.clear()
     vae.fit(images[:8], batch_size=2, verbose=0)
-    assert len(of_evaluation) == len(set(counters)) == 4
-    assert not of_evaluation & set(counters)
+    assert of_evaluation == {-1, -3, -5, -7}  # one less than minus the images before
+    assert set(counters) == {0, 1, 2, 3}
+
+
+def test_replicas_count_their_noise_2_to_the_32_apart(monkeypatch):
+    vae = small_vae(seed=7)
+    for replica in (0, 1, 3):
+        context = types.SimpleNamespace(replica_id_in_sync_group=replica)
+        monkeypatch.setattr(tf.distribute, "get_replica_context", lambda context=context: context)
+        np.testing.assert_array_equal(vae._noise_seed(5), [7, 5 + replica * 2**32])
 
 
 def test_evaluation_repeats_itself_and_has_noise(images):
@@ -481,6 +490,24 @@ def test_evaluation_repeats_itself_and_has_noise(images):
     first = vae.evaluate(images, verbose=0)
     assert vae.evaluate(images, verbose=0) == first
     assert first[1] != pytest.approx(through_the_mean, rel=1e-4)
+
+
+def test_a_loss_can_be_computed_in_the_scope_of_a_strategy(images):
+    autoencoder = small_autoencoder()
+    loss = autoencoder.compute_loss(images, y_pred=autoencoder(images))
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        assert autoencoder.compute_loss(images, y_pred=autoencoder(images)) == loss
+
+
+def test_dropout_acts_in_training_alone(images):
+    dense = keras.layers.Dense(16, "gelu", bias_initializer="random_normal")
+    last = [keras.layers.Dropout(0.5), keras.layers.Dense(784), keras.layers.Reshape((28, 28, 1))]
+    vae = frozen(VAE(constant_encoder(log_var=-80), keras.Sequential([keras.Input((2,)), dense, *last])))
+    reconstruction = squared_loss(images, vae.reconstruct(images)).numpy()
+    np.testing.assert_allclose(vae.loss_terms(images)[0], reconstruction, rtol=1e-5)
+    np.testing.assert_allclose(vae.reconstruction(images, vae.encode(images)[0]), reconstruction, rtol=1e-5)
+    assert vae.evaluate(images, verbose=0)[1] == pytest.approx(reconstruction.mean(), rel=1e-5)
+    assert vae.train_on_batch(images)[1] != pytest.approx(reconstruction.mean(), rel=1e-5)
 
 
 def test_without_a_seed_set_random_seed_decides():
@@ -493,7 +520,7 @@ def test_without_a_seed_set_random_seed_decides():
     keras.utils.set_random_seed(1)
     seeds = [small_vae().seed for _ in range(20)]
     assert len(set(seeds)) == 20
-    assert max(seeds) > 1e6  # of a range so large that no two students of a class draw the same
+    assert 1e6 < max(seeds) < 2**31  # of a range so large that no two students of a class draw the same
 
 
 # Mixed precision
