@@ -52,7 +52,7 @@ def vae(**options):
 
 
 def sgd(module=workers, learning_rate=0.01):
-    return mock.patch.object(module, "_adam", lambda *_: keras.optimizers.SGD(learning_rate))
+    return mock.patch.object(module, "_adam", side_effect=lambda *_: keras.optimizers.SGD(learning_rate))
 
 
 def by_sgd(build, images, held_out=None):
@@ -270,8 +270,8 @@ VICTIMS = pytest.mark.parametrize("victim", [0, 1], ids=["the chief", "another"]
 def test_where_a_worker_is_killed_the_other_stops_and_says_which(killed, victim):
     _, ports, error, code = killed[victim]
     assert code == 1
-    assert error.count("Error") == 2  # its name, and that of TensorFlow's in what was received
-    assert "site-packages" not in error
+    assert error.count("Error: ") == 1
+    assert "tensorflow" not in error  # no line of its trace
     last = error.strip().splitlines()[-1]
     assert last.startswith(f"ConnectionError: worker {victim} (127.0.0.1:{ports[victim]}) is gone")
     assert "Start the same command again on all workers" in last
