@@ -5,6 +5,7 @@ one of them needs of another has to come over the network.
 """
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -83,6 +84,14 @@ def whole():
     )
 
 
+def nan():
+    """What each worker says when the loss is not finite."""
+    build = functools.partial(vae, seed=1, beta=1e30)
+    with pytest.raises(FloatingPointError) as stop:
+        train_on_workers(build, lambda: digits(64), 2, batch_size=32, seed=1, verbose=False)
+    pathlib.Path("nan.txt").write_text(str(stop.value))
+
+
 JOBS = {
     "parts of 2 and 1": lambda: by_sgd(noiseless_vae, 67, held_out=33),
     "a part without images": lambda: by_sgd(noiseless_vae, 65),
@@ -104,6 +113,9 @@ def run(jobs, seed, killed_in_epoch=0):
 
     workers.TerminateOnNaN.on_train_batch_end = count_and_die
     for job in jobs:
+        if job == "nan":
+            nan()
+            continue
         calls.clear()
         keras.utils.set_random_seed(seed)
         save(JOBS[job](), f"{job}.npz", epochs_taken=len(calls))
@@ -176,7 +188,7 @@ def ports():
 def two(ports, tmp_path_factory):
     """What two workers end with, by job and worker; and their folder."""
     folder = tmp_path_factory.mktemp("two")
-    running = start(folder, ports(2), [*JOBS])
+    running = start(folder, ports(2), [*JOBS, "nan"])
     errors = finish(running)
     assert [process.returncode for process in running] == [0, 0], errors
     return folder, {job: [load(folder / str(index) / f"{job}.npz") for index in (0, 1)] for job in JOBS}
@@ -238,9 +250,16 @@ def test_each_worker_draws_noise_of_its_own(two, one):
     assert two[1]["noise"][0][name] != pytest.approx(one("noise")[name], rel=1e-4)  # a mean of two draws, and the first
 
 
+def test_all_workers_stop_where_the_loss_is_not_finite(two):
+    first, second = ((two[0] / str(index) / "nan.txt").read_text() for index in (0, 1))
+    assert first == second
+    assert "stopped being finite" in first
+
+
 def test_the_chief_alone_writes_files(two):
     left = [
-        {path.name for path in (two[0] / str(index)).iterdir()} - {f"{job}.npz" for job in JOBS} for index in (0, 1)
+        {path.name for path in (two[0] / str(index)).iterdir()} - {"nan.txt", *(f"{job}.npz" for job in JOBS)}
+        for index in (0, 1)
     ]
     assert left == [{"vae.keras"}, set()]  # the backup is gone: the training is complete
     model = load_model(two[0] / "0" / "vae.keras")
@@ -316,3 +335,83 @@ def test_a_backup_serves_another_number_of_workers(killed, one):
     assert resumed["seed"] == before["seeds"]["noise"]
     assert list(resumed["losses of loss"][:3]) == [logs["loss"] for logs in before["logs"]]
     assert len(resumed["losses of loss"]) == EPOCHS
+
+
+def cluster(index=0, job="worker", **jobs):
+    return json.dumps({"cluster": jobs or {"worker": ["a:1", "b:1"]}, "task": {"type": job, "index": index}})
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{'cluster'", "is no JSON"),
+        ("[1, 2]", "must name a cluster of workers and this worker's task"),
+        ('{"cluster": {"worker": ["a:1"]}}', "must name a cluster"),
+        (cluster(ps=["a:1"]), "must name a cluster of workers"),
+        (cluster(worker=["a:1"], ps=["b:1"]), "must name workers alone: worker 0 is the chief"),
+        (cluster(job="evaluator"), "must name workers alone"),
+        (cluster(worker="a:1"), "must name each worker's host and port"),
+        (cluster(worker=["a:1", "b"]), "must name each worker's host and port"),
+        (cluster(worker=[]), "must name each worker's host and port"),
+        (cluster(worker=["a:1", "a:1"]), "names an address twice"),
+        (cluster(2), "index from 0 to 1"),
+        (cluster(-1), "index from 0 to 1"),
+        (cluster("0"), "index from 0 to 1"),
+    ],
+)
+def test_a_malformed_tf_config_is_refused(monkeypatch, text, what):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match=f"TF_CONFIG {what}.* It must look like .* Received: TF_CONFIG=") as error:
+        train_on_workers(small_vae, digits(10))
+    assert text in str(error.value) or repr(text) in str(error.value)
+
+
+def test_its_example_is_none_of_these():
+    assert workers._read_tf_config(workers.EXAMPLE) == (["host0:2222", "host1:2222"], 0)
+
+
+@pytest.mark.parametrize("text", ["", "{}"])
+def test_an_empty_tf_config_is_one_worker(text):
+    assert len(workers._read_tf_config(text)[0]) == 1
+
+
+def test_a_batch_has_an_image_for_each_worker(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", workers.EXAMPLE)
+    with pytest.raises(ValueError, match=r"larger one, or start fewer workers\. Received: batch_size=1 for 2 workers"):
+        train_on_workers(small_vae, digits(10), batch_size=1)
+
+
+def test_images_that_are_there_already_come_too_late(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", workers.EXAMPLE)
+    workers._strategy.cache_clear()
+    keras.ops.ones(1)
+    with pytest.raises(RuntimeError, match=r"call train_on_workers first.* x=lambda: load_data\(\)\[0\]\[0\]"):
+        train_on_workers(small_vae, digits(10), verbose=False)
+
+
+def test_workers_that_were_started_otherwise_are_named(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", workers.EXAMPLE)
+    here = workers._Workers()
+    monkeypatch.setattr(here, "sum", lambda table: table + [[0, 0], [table[0][0], 1]])  # worker 1 sends its digests
+    with pytest.raises(ValueError, match=r"same settings and images.* worker 1 \(host1:2222\) has another seed than"):
+        here.check_agreement({"epochs": 2, "seed": 1})
+
+
+@pytest.mark.parametrize("count", [101, 1])
+def test_a_convolution_gets_an_image_on_each_device(count):
+    model = small_vae(network="conv")
+    with pytest.raises(
+        ValueError, match=rf"convolutions need .* {count} images in batches of 50, the last of 1; 2 dev"
+    ):
+        workers._check_last_batch(model, count, 50, 2)
+    workers._check_last_batch(model, 102, 50, 2)
+    workers._check_last_batch(model, 100, 50, 2)
+    workers._check_last_batch(small_vae(), count, 50, 2)
+
+
+@pytest.mark.parametrize("count", [1, 999, 1001, 2500])
+def test_every_held_out_image_is_evaluated_once_and_in_large_batches(count):
+    order, batches = workers._in_order(count)
+    found = [indices.tolist() for indices in order.take(batches).as_numpy_iterator()]
+    assert sum(found, []) == [*range(count)]
+    assert min(map(len, found)) >= min(count, 1000)

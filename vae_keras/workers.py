@@ -22,7 +22,7 @@ from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
 from vae_keras.models import VAE, Autoencoder, LatentModel
-from vae_keras.training import _adam, _check_save_as, _digest, _identity
+from vae_keras.training import _adam, _check_save_as, _digest, _identity, _is_dense
 
 STEPS_PER_CALL = 32
 HELD_OUT_BATCH = 1000
@@ -32,7 +32,6 @@ LOST = (  # what TensorFlow raises where another worker does not answer
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
     tf.errors.FailedPreconditionError,
-    tf.errors.InternalError,
     tf.errors.UnavailableError,
 )
 
@@ -81,7 +80,7 @@ def train_on_workers(
         ValueError: as `train`; a malformed TF_CONFIG; fewer images in a batch than workers; workers that were started
             with different settings or images.
         RuntimeError: TensorFlow has computed something before.
-        ConnectionError: another worker was lost. This one sees it within seconds, and no file is damaged.
+        ConnectionError: another worker was lost, which this one sees within seconds; or this worker's port is taken.
         FloatingPointError: a loss became NaN or infinite.
     """
     if not callable(build) or isinstance(build, keras.Model):
@@ -99,59 +98,40 @@ def train_on_workers(
         _check_save_as(save_as)
     with workers.naming_a_lost_one(backup_dir):
         workers.start(verbose)
-        strategy = workers.strategy
-        x, held_out = _images(x, "x"), None if validation_data is None else _images(validation_data, "validation_data")
+        images = _images(x, "x")
+        held_out = None if validation_data is None else _images(validation_data, "validation_data")
         settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        settings["images"] = _digest(x)
+        settings["images"] = _digest(images)
         workers.check_agreement({**settings, "validation_data": None if held_out is None else _digest(held_out)})
-        steps = math.ceil(len(x) / batch_size)
-        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
-        with strategy.scope():
-            model = build()
-            if not isinstance(model, LatentModel):
-                raise TypeError(f"build must return an Autoencoder or a VAE. Received: a {type(model).__name__}")
-            model.compile(_adam(schedule, model.dtype_policy))
-            model.optimizer.build(model.trainable_variables)
+        steps = math.ceil(len(images) / batch_size)
+        with workers.strategy.scope():
+            model = _built(build, keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs))
+        _check_last_batch(model, len(images), batch_size, workers.strategy.num_replicas_in_sync)
 
-        callbacks: list[keras.callbacks.Callback] = [TerminateOnNaN()]
-        begin = {"done": 0, "seeds": {"order": order_seed, "noise": getattr(model, "seed", None)}, "logs": []}
+        own_callbacks = [TerminateOnNaN()]
+        done, logs, seeds = 0, [], {"order": order_seed, "noise": getattr(model, "seed", None)}
         if backup_dir is not None and workers.is_chief:
             backup = Backup(backup_dir, {**settings, **_identity(model)}, steps)
-            begin["done"], begin["seeds"] = backup.restore(model, begin["seeds"])
-            begin["logs"] = backup.logs
-            callbacks.append(backup)
-        begin = workers.from_chief(begin)
-        if begin["done"]:
+            done, seeds = backup.restore(model, seeds)
+            logs = backup.logs
+            own_callbacks.append(backup)
+        done, logs, seeds = workers.from_chief([done, logs, seeds])
+        if done:
             workers.take_state_from_chief(model)
         if isinstance(model, VAE):
-            model.seed = begin["seeds"]["noise"]
+            model.seed = seeds["noise"]
         if verbose and workers.is_chief:
-            callbacks.append(ProgressLine(model.name, epochs, begin["done"]))
-        callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=model)
+            own_callbacks.append(ProgressLine(model.name, epochs, done))
+        callbacks = keras.callbacks.CallbackList(own_callbacks, add_history=True, model=model)
         callbacks.on_train_begin()
-        for epoch, logs in enumerate(begin["logs"]):
-            model.history.on_epoch_end(epoch, logs)
-
-        batches = _parts(strategy, x, _shuffled(len(x), batch_size, begin["seeds"]["order"], begin["done"], steps))
-        train_steps = _taking(strategy, model.train_step)
-        if held_out is not None:
-            in_order = tf.data.Dataset.range(len(held_out)).batch(HELD_OUT_BATCH).repeat()
-            held_out_batches = _parts(strategy, held_out, in_order)
-            test_steps = _taking(strategy, model.test_step)
-        for epoch in range(begin["done"], epochs):
-            model.reset_metrics()
-            for step in range(0, steps, STEPS_PER_CALL):
-                train_steps(batches, tf.constant(min(STEPS_PER_CALL, steps - step)))
-                logs = _results(model)
-                callbacks.on_train_batch_end(step, logs)
-            if held_out is not None:
-                model.reset_metrics()
-                test_steps(held_out_batches, tf.constant(math.ceil(len(held_out) / HELD_OUT_BATCH)))
-                logs |= {f"val_{name}": value for name, value in _results(model).items()}
-            callbacks.on_epoch_end(epoch, logs)
+        for epoch in range(done):
+            model.history.on_epoch_end(epoch, logs[epoch])
+        batches = _shuffled(len(images), batch_size, seeds["order"], done, steps)
+        _train(workers.strategy, model, images, batches, range(done, epochs), steps, held_out, callbacks)
         callbacks.on_train_end()
+
         if isinstance(model, Autoencoder):
-            model.keep_code_box(model.encode(x))
+            model.keep_code_box(model.encode(images))
         if save_as is not None and workers.is_chief:
             model.save(save_as)
         if backup_dir is not None and workers.is_chief:
@@ -172,9 +152,16 @@ class _Workers:
 
     def start(self, verbose):
         """Wait until all workers are there."""
+        here = f"worker {self.index} of {len(self)}, at {self.addresses[self.index]},"
         if verbose and len(self) > 1:
-            print(f"worker {self.index} of {len(self)}, {self.addresses[self.index]}: waits for the others", flush=True)
-        self.strategy = _strategy()
+            print(f"{here} waits for the others", flush=True)
+        try:
+            self.strategy = _strategy()
+        except tf.errors.UnknownError as error:
+            raise ConnectionError(
+                f"{here} cannot be reached there: choose a port that no other program has, and an address of this "
+                f"machine. Received: {error.message}"
+            ) from None
 
     @contextlib.contextmanager
     def naming_a_lost_one(self, backup_dir):
@@ -261,6 +248,8 @@ def _read_tf_config(text):
 
 @functools.cache  # once in a process
 def _strategy():
+    if not os.environ.get("TF_CONFIG") and len(tf.config.list_physical_devices("GPU")) < 2:
+        return tf.distribute.get_strategy()  # of one device
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -270,6 +259,25 @@ def _strategy():
             "workers must find each other before TensorFlow computes anything: call train_on_workers first, and give "
             "it the images as a function, such as x=lambda: load_data()[0][0]. Received: TensorFlow at work already"
         ) from None
+
+
+def _built(build, schedule):
+    model = build()
+    if not isinstance(model, LatentModel):
+        raise TypeError(f"build must return an Autoencoder or a VAE. Received: a {type(model).__name__}")
+    model.compile(_adam(schedule, model.dtype_policy))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _check_last_batch(model, count, batch_size, replicas):
+    """TensorFlow's convolutions, on a CPU, cannot do with a part of no image."""
+    last = count % batch_size or batch_size
+    if last < replicas and not _is_dense(model):
+        raise ValueError(
+            f"convolutions need an image for each device in every batch: leave out the last images, or choose another "
+            f"batch_size. Received: {count} images in batches of {batch_size}, the last of {last}; {replicas} devices"
+        )
 
 
 def _images(value, name):
@@ -285,6 +293,32 @@ def _shuffled(count, batch_size, seed, first_epoch, steps):
     return tf.data.Dataset.counter(first_epoch).flat_map(
         lambda epoch: tf.data.Dataset.from_tensor_slices(order(epoch)).batch(batch_size)
     )
+
+
+def _in_order(count):
+    """Batches of indices, at least 1,000 where there are as many, and how many batches that makes."""
+    batches = max(1, count // HELD_OUT_BATCH)
+    order = tf.data.Dataset.range(batches).map(lambda i: tf.range(i * count // batches, (i + 1) * count // batches))
+    return order.repeat(), batches
+
+
+def _train(strategy, model, images, batches, epochs, steps, held_out, callbacks):
+    """What `fit` does elsewhere."""
+    parts, train_steps = _parts(strategy, images, batches), _taking(strategy, model.train_step)
+    if held_out is not None:
+        held_out_batches, held_out_steps = _in_order(len(held_out))
+        held_out_parts, test_steps = _parts(strategy, held_out, held_out_batches), _taking(strategy, model.test_step)
+    for epoch in epochs:
+        model.reset_metrics()
+        for step in range(0, steps, STEPS_PER_CALL):
+            train_steps(parts, tf.constant(min(STEPS_PER_CALL, steps - step)))
+            logs = _results(model)
+            callbacks.on_train_batch_end(step, logs)
+        if held_out is not None:
+            model.reset_metrics()
+            test_steps(held_out_parts, tf.constant(held_out_steps))
+            logs |= {f"val_{name}": value for name, value in _results(model).items()}
+        callbacks.on_epoch_end(epoch, logs)
 
 
 def _parts(strategy, images, batches):
