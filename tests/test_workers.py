@@ -6,6 +6,7 @@ one of them needs of another has to come over the network.
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -354,9 +355,9 @@ def cluster(index=0, job="worker", **jobs):
         (cluster(worker=["a:1", "b"]), "must name each worker's host and port"),
         (cluster(worker=[]), "must name each worker's host and port"),
         (cluster(worker=["a:1", "a:1"]), "names an address twice"),
-        (cluster(2), "index from 0 to 1"),
-        (cluster(-1), "index from 0 to 1"),
-        (cluster("0"), "index from 0 to 1"),
+        (cluster(2), "must give this worker an index from 0 to 1"),
+        (cluster(-1), "must give this worker an index from 0 to 1"),
+        (cluster("0"), "must give this worker an index from 0 to 1"),
     ],
 )
 def test_a_malformed_tf_config_is_refused(monkeypatch, text, what):
@@ -392,7 +393,7 @@ def test_images_that_are_there_already_come_too_late(monkeypatch):
 def test_workers_that_were_started_otherwise_are_named(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", workers.EXAMPLE)
     here = workers._Workers()
-    monkeypatch.setattr(here, "sum", lambda table: table + [[0, 0], [table[0][0], 1]])  # worker 1 sends its digests
+    monkeypatch.setattr(here, "sum", lambda own: np.stack([own[0], own[0] + [0, 1]]))  # and what worker 1 sends
     with pytest.raises(ValueError, match=r"same settings and images.* worker 1 \(host1:2222\) has another seed than"):
         here.check_agreement({"epochs": 2, "seed": 1})
 
@@ -413,5 +414,5 @@ def test_a_convolution_gets_an_image_on_each_device(count):
 def test_every_held_out_image_is_evaluated_once_and_in_large_batches(count):
     order, batches = workers._in_order(count)
     found = [indices.tolist() for indices in order.take(batches).as_numpy_iterator()]
-    assert sum(found, []) == [*range(count)]
+    assert [*itertools.chain(*found)] == [*range(count)]
     assert min(map(len, found)) >= min(count, 1000)

@@ -245,10 +245,10 @@ class Autoencoder(LatentModel):
         """As `LatentModel.fit`; afterwards the model knows the box of its training codes, for `sample`."""
         history = super().fit(x, *args, **kwargs)
         codes = self.encoder.predict(x, steps=kwargs.get("steps_per_epoch"), verbose=0)
-        self.keep_code_box(codes)
+        self._keep_code_box(codes)
         return history
 
-    def keep_code_box(self, codes: np.ndarray) -> None:
+    def _keep_code_box(self, codes):
         """Keep the box of these training codes, `(n, latent)`, for `sample`; `fit` does."""
         self.code_box.assign(np.stack([codes.min(axis=0), codes.max(axis=0)]))
 

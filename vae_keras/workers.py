@@ -131,7 +131,7 @@ def train_on_workers(
         callbacks.on_train_end()
 
         if isinstance(model, Autoencoder):
-            model.keep_code_box(model.encode(images))
+            model._keep_code_box(model.encode(images))
         if save_as is not None and workers.is_chief:
             model.save(save_as)
         if backup_dir is not None and workers.is_chief:
@@ -237,7 +237,8 @@ def _read_tf_config(text):
         raise refuse("must name a cluster of workers and this worker's task") from None
     if set(jobs) != {"worker"} or job != "worker":
         raise refuse("must name workers alone: worker 0 is the chief")
-    if not isinstance(addresses, list) or not all(re.fullmatch(r"\S+:\d+", str(address)) for address in addresses):
+    listed = isinstance(addresses, list) and addresses
+    if not listed or not all(re.fullmatch(r"\S+:\d+", str(address)) for address in addresses):
         raise refuse("must name each worker's host and port")
     if len(set(addresses)) < len(addresses):
         raise refuse("names an address twice")
