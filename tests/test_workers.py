@@ -6,10 +6,12 @@ one of them needs of another has to come over the network.
 
 import contextlib
 import functools
+import inspect
 import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -416,3 +418,70 @@ def test_every_held_out_image_is_evaluated_once_and_in_large_batches(count):
     found = [indices.tolist() for indices in order.take(batches).as_numpy_iterator()]
     assert [*itertools.chain(*found)] == [*range(count)]
     assert min(map(len, found)) >= min(count, 1000)
+
+
+PAGE = pathlib.Path(__file__).parent.parent / "benchmarks" / "several_machines.md"
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def configurations(script, folder, **environment):
+    """The TF_CONFIG of each worker that a shell script of the page starts; its commands are replaced by others."""
+    commands = {
+        "python": 'printf "%s\\n" "$TF_CONFIG"',
+        "scontrol": 'printf "%s\\n" node7 node9',
+        "srun": 'shift; SLURM_PROCID=0 "$@"; SLURM_PROCID=1 "$@"',
+    }
+    for name, line in commands.items():
+        (folder / name).write_text(f"#!/bin/bash\n{line}\n")
+        (folder / name).chmod(0o755)
+    environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", **environment}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    return [workers._read_tf_config(line) for line in done.stdout.splitlines()]
+
+
+needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+
+
+@needs_bash
+def test_the_pages_slurm_job_names_each_node_and_task(tmp_path):
+    [script] = [block for block in blocks("bash") if "#SBATCH" in block]
+    found = configurations(script, tmp_path, SLURM_JOB_ID="4712345", SLURM_JOB_NODELIST="node[7,9]")
+    assert found == [(["node7:22345", "node9:22345"], 0), (["node7:22345", "node9:22345"], 1)]
+
+
+@needs_bash
+def test_the_pages_kubernetes_job_names_each_pod(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    service, job = yaml.safe_load_all(blocks("yaml")[0])
+    name, pod = job["metadata"]["name"], job["spec"]["template"]["spec"]
+    assert service["metadata"]["name"] == pod["subdomain"]
+    assert service["spec"]["selector"] == {"job-name": name}
+    count = job["spec"]["completions"]
+    assert job["spec"]["parallelism"] == count
+    hosts = [f"{name}-{index}.{pod['subdomain']}:2222" for index in range(count)]  # a pod's name in an Indexed Job
+    *_, script = pod["containers"][0]["command"]
+    for index in range(count):
+        assert configurations(script, tmp_path, JOB_COMPLETION_INDEX=str(index)) == [(hosts, index)]
+
+
+@needs_bash
+def test_the_pages_local_workers_are_two(tmp_path):
+    [script] = [block for block in blocks("bash") if "#SBATCH" not in block]
+    found = configurations(script, tmp_path)
+    assert sorted(found) == [(["127.0.0.1:2222", "127.0.0.1:2223"], index) for index in (0, 1)]
+
+
+def test_the_pages_script_is_a_program():
+    [script] = blocks("python")
+    called = {}
+    with mock.patch(
+        "vae_keras.train_on_workers", side_effect=lambda *given, **options: called.update(options, given=given)
+    ):
+        exec(compile(script, "train.py", "exec"), {})
+    build, images = called["given"]
+    assert isinstance(build(), VAE)
+    assert len(images()) > len(called["validation_data"]()) > called["batch_size"] / 10
+    inspect.signature(train_on_workers).bind(*called.pop("given"), **called)
