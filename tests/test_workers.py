@@ -128,7 +128,8 @@ def save(history, file, **more):
     model = history.model
     arrays = {f"weight{i:02d}": weight.numpy() for i, weight in enumerate(model.weights)}
     losses = {f"losses of {name}": np.array(values) for name, values in history.history.items()}
-    np.savez(file, **arrays, **losses, seed=getattr(model, "seed", 0), **more)
+    seen = keras.ops.convert_to_numpy(model.metrics[0].count)  # images, in the last epoch
+    np.savez(file, **arrays, **losses, seed=getattr(model, "seed", 0), seen=seen, **more)
 
 
 def load(file):
@@ -229,6 +230,16 @@ def test_two_workers_report_the_losses_of_one(two, one):
     assert len(losses) == 6  # three terms, and those of held-out images
     for name in losses:
         np.testing.assert_allclose(together[name], alone[name], rtol=1e-6)
+
+
+def test_every_image_is_one_workers(two):
+    assert {job: results[0]["seen"] for job, results in two[1].items()} == {
+        "parts of 2 and 1": 33,  # of those held out
+        "a part without images": 65,
+        "autoencoder": 67,
+        "noise": 2,
+        "whole": 67,
+    }
 
 
 def test_one_worker_takes_the_steps_of_train(one, no_xla):
