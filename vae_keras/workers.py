@@ -80,7 +80,8 @@ def train_on_workers(
         ValueError: as `train`; a malformed TF_CONFIG; fewer images in a batch than workers; workers that were started
             with different settings or images.
         RuntimeError: TensorFlow has computed something before.
-        ConnectionError: another worker was lost, which this one sees within seconds; or this worker's port is taken.
+        ConnectionError: another worker was lost, which this one mostly sees within ten seconds; or this one's port is
+            taken.
         FloatingPointError: a loss became NaN or infinite.
     """
     if not callable(build) or isinstance(build, keras.Model):
