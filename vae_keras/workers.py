@@ -306,20 +306,23 @@ def _in_order(count):
 
 def _train(strategy, model, images, batches, epochs, steps, held_out, callbacks):
     """What `fit` does elsewhere."""
-    parts, train_steps = _parts(strategy, images, batches), _taking(strategy, model.train_step)
+    parts, train_steps = (
+        _parts(strategy, images, batches),
+        _taking(strategy, model.train_step, model.get_metrics_result),
+    )
     if held_out is not None:
         held_out_batches, held_out_steps = _in_order(len(held_out))
-        held_out_parts, test_steps = _parts(strategy, held_out, held_out_batches), _taking(strategy, model.test_step)
+        held_out_parts = _parts(strategy, held_out, held_out_batches)
+        test_steps = _taking(strategy, model.test_step, model.get_metrics_result)
     for epoch in epochs:
         model.reset_metrics()
         for step in range(0, steps, STEPS_PER_CALL):
-            train_steps(parts, tf.constant(min(STEPS_PER_CALL, steps - step)))
-            logs = _results(model)
+            logs = train_steps(parts, min(STEPS_PER_CALL, steps - step))
             callbacks.on_train_batch_end(step, logs)
         if held_out is not None:
             model.reset_metrics()
-            test_steps(held_out_parts, tf.constant(held_out_steps))
-            logs |= {f"val_{name}": value for name, value in _results(model).items()}
+            held_out_logs = test_steps(held_out_parts, held_out_steps)
+            logs |= {f"val_{name}": value for name, value in held_out_logs.items()}
         callbacks.on_epoch_end(epoch, logs)
 
 
@@ -343,16 +346,13 @@ def _parts(strategy, images, batches):
     return iter(strategy.distribute_datasets_from_function(parts_here))
 
 
-def _taking(strategy, step):
-    """A function that takes some steps, each on all devices of all workers, in one call."""
+def _taking(strategy, step, results):
+    """A function that takes some steps, each on all devices of all workers, in one call, and returns the results."""
 
     @tf.function
     def take(parts, count):
         for _ in tf.range(count):
             strategy.run(step, args=(next(parts),))
+        return results()
 
-    return take
-
-
-def _results(model):
-    return {name: float(value) for name, value in model.get_metrics_result().items()}
+    return lambda parts, count: {name: float(value) for name, value in take(parts, tf.constant(count)).items()}
