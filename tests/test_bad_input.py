@@ -67,6 +67,7 @@ from vae_keras import (
     reconstruction_loss,
     spherical_path,
     train,
+    train_on_workers,
 )
 from vae_keras.measures import local_stretch, marginal_kl, nearest_distance, step_lengths
 
@@ -198,6 +199,7 @@ TAKE_IMAGES = {
     "ae.test_on_batch": lambda g, x: g.ae.test_on_batch(x),
     "ae.predict_on_batch": lambda g, x: g.ae.predict_on_batch(x),
     "train": lambda g, x: train(g.vae, x, verbose=False),
+    "train_on_workers": lambda g, x: train_on_workers(small_vae, x, verbose=False),
     "train, held-out": lambda g, x: g.vae.fit(g.x, validation_data=(x, g.y), verbose=0),
     "elbo": lambda g, x: elbo(g.vae, x),
     "log_likelihood": lambda g, x: log_likelihood(g.vae, x, samples=2),
@@ -260,6 +262,22 @@ CALLS = [
     *[(f"learning_rate={v!r}", lambda g, v=v: train(g.vae, g.x, learning_rate=v), ValueError,
        ABOVE.format("learning_rate")) for v in (0, -1e-3, NAN, INF, "fast")],
     ("a seed of text for train", lambda g: train(g.vae, g.x, seed="a"), ValueError, whole("seed", 0)),
+    # train_on_workers, on one
+    ("a model in place of build", lambda g: train_on_workers(g.vae, g.x), TypeError,
+     "build must be a function that makes the model. Received: a VAE"),
+    ("build and images swapped", lambda g: train_on_workers(g.x, small_vae), TypeError, "Received: a ndarray"),
+    ("a build that returns a network", lambda g: train_on_workers(small_encoder, g.x), TypeError,
+     "build must return an Autoencoder or a VAE. Received: a Functional"),
+    ("a build without a return", lambda g: train_on_workers(lambda: None, g.x), TypeError, "Received: a NoneType"),
+    *[(f"{name}={v!r} for workers", lambda g, name=name, v=v: train_on_workers(small_vae, g.x, **{name: v}), ValueError,
+       whole(name, 0 if name == "seed" else 1)) for name, v in (("epochs", 0), ("batch_size", 1.5), ("seed", "a"))],
+    ("learning_rate=0 for workers", lambda g: train_on_workers(small_vae, g.x, learning_rate=0), ValueError,
+     ABOVE.format("learning_rate")),
+    ("save_as without its ending, workers", lambda g: train_on_workers(small_vae, g.x, save_as="vae"), ValueError,
+     "save_as must name a file that ends in .keras. Received: save_as='vae'"),
+    ("a function that gives bytes", lambda g: train_on_workers(small_vae, lambda: g.bytes), TypeError, "divide by 255"),
+    ("bytes, held out", lambda g: train_on_workers(small_vae, g.x, validation_data=g.bytes), TypeError,
+     "validation_data must .* divide by 255"),
     # networks and models
     *[(f"{make.__name__}({n!r})", lambda g, make=make, n=n: make(n), ValueError, whole("latent_dim"))
       for make in (make_autoencoder, make_vae) for n in (0, -1, 2.5, "2", "two", None, True, NAN, INF)],
@@ -407,6 +425,22 @@ CALLS = [
     ("a frozen AE", lambda g: all_frozen(small_autoencoder()).train_on_batch(g.x), ValueError, "nothing to train"),
     ("test_on_batch, weights", lambda g: g.vae.test_on_batch(g.x, g.y, g.weights), ValueError, "every image counts"),
     ("train_on_batch, weights", lambda g: g.ae.train_on_batch(g.x, g.y, g.weights), ValueError, "every image counts"),
+    # train_on_workers, on one
+    ("a model in place of build", lambda g: train_on_workers(g.vae, g.x), TypeError,
+     "build must be a function that makes the model. Received: a VAE"),
+    ("build and images swapped", lambda g: train_on_workers(g.x, small_vae), TypeError, "Received: a ndarray"),
+    ("a build that returns a network", lambda g: train_on_workers(small_encoder, g.x), TypeError,
+     "build must return an Autoencoder or a VAE. Received: a Functional"),
+    ("a build without a return", lambda g: train_on_workers(lambda: None, g.x), TypeError, "Received: a NoneType"),
+    *[(f"{name}={v!r} for workers", lambda g, name=name, v=v: train_on_workers(small_vae, g.x, **{name: v}), ValueError,
+       whole(name, 0 if name == "seed" else 1)) for name, v in (("epochs", 0), ("batch_size", 1.5), ("seed", "a"))],
+    ("learning_rate=0 for workers", lambda g: train_on_workers(small_vae, g.x, learning_rate=0), ValueError,
+     ABOVE.format("learning_rate")),
+    ("save_as without its ending, workers", lambda g: train_on_workers(small_vae, g.x, save_as="vae"), ValueError,
+     "save_as must name a file that ends in .keras. Received: save_as='vae'"),
+    ("a function that gives bytes", lambda g: train_on_workers(small_vae, lambda: g.bytes), TypeError, "divide by 255"),
+    ("bytes, held out", lambda g: train_on_workers(small_vae, g.x, validation_data=g.bytes), TypeError,
+     "validation_data must .* divide by 255"),
     # networks and models
     ("a decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(activation="sigmoid")), ValueError,
      "must give logits.* Received: .*'dense.*', has activation='sigmoid'"),

@@ -17,7 +17,9 @@ CHECKABLE = importlib.util.find_spec("mypy") and (ROOT / "pyproject.toml").is_fi
 needs_mypy = pytest.mark.skipif(not CHECKABLE, reason="needs mypy, of the [dev] extra, and the course's own folder")
 # Keras calls these, with arguments of its own.
 OF_KERAS = {*dir(keras.Model), *dir(keras.callbacks.TensorBoard)} - {"__init__"}
-MODULES = "callbacks claims data files layers losses measures models networks paths pretrained tensorboard training"
+MODULES = (
+    "callbacks claims data files layers losses measures models networks paths pretrained tensorboard training workers"
+)
 
 
 def public():

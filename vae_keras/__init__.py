@@ -18,6 +18,7 @@ from vae_keras.plots import *  # noqa: F403
 from vae_keras.pretrained import load_pretrained
 from vae_keras.tensorboard import TensorBoard
 from vae_keras.training import train
+from vae_keras.workers import train_on_workers
 
 __all__ = [
     "IWAE",
@@ -44,5 +45,6 @@ __all__ = [
     "reconstruction_loss",
     "spherical_path",
     "train",
+    "train_on_workers",
     *plots.__all__,
 ]

@@ -30,7 +30,8 @@ class TerminateOnNaN(keras.callbacks.Callback):
         if not broken:
             return
         # By now a NaN has spread through the weights to every term. The term that broke first has counted most steps.
-        steps = {metric.name: int(getattr(metric, "broken_steps", 0)) for metric in self.model.metrics}
+        counts = {metric.name: getattr(metric, "broken_steps", 0) for metric in self.model.metrics}
+        steps = {name: int(keras.ops.convert_to_numpy(count)) for name, count in counts.items()}
         first = [name for name in broken if steps.get(name, 0) == max(steps.values(), default=0)]
         first.sort(key=lambda name: name == "loss")  # the sum of the others comes last
         raise FloatingPointError(

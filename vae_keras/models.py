@@ -137,7 +137,7 @@ class LatentModel(keras.Model):
 
     def load_weights(self, filepath, *args, **kwargs):
         """As `keras.Model.load_weights`; where that fails half-way, the model keeps the weights that it had."""
-        variables = [*self.variables, *(self.optimizer.variables if self.compiled else ())]
+        variables = [*self.weights, *self._seed_states(), *(self.optimizer.variables if self.compiled else ())]
         before = [variable.numpy() for variable in variables]
         try:
             super().load_weights(filepath, *args, **kwargs)
@@ -245,8 +245,12 @@ class Autoencoder(LatentModel):
         """As `LatentModel.fit`; afterwards the model knows the box of its training codes, for `sample`."""
         history = super().fit(x, *args, **kwargs)
         codes = self.encoder.predict(x, steps=kwargs.get("steps_per_epoch"), verbose=0)
-        self.code_box.assign(np.stack([codes.min(axis=0), codes.max(axis=0)]))
+        self._keep_code_box(codes)
         return history
+
+    def _keep_code_box(self, codes):
+        """Keep the box of these training codes, `(n, latent)`, for `sample`; `fit` does."""
+        self.code_box.assign(np.stack([codes.min(axis=0), codes.max(axis=0)]))
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Images `(n, 28, 28, 1)` → z `(n, latent)`, as a NumPy array."""
