@@ -56,7 +56,7 @@ def vae(**options):
 
 
 def sgd(module=workers, learning_rate=0.01):
-    return mock.patch.object(module, "_adam", side_effect=lambda *_: keras.optimizers.SGD(learning_rate))
+    return mock.patch.object(module, "make_adam", side_effect=lambda *_: keras.optimizers.SGD(learning_rate))
 
 
 def by_sgd(build, images, held_out=None):

@@ -75,7 +75,7 @@ def train(
     if isinstance(verbose, str):
         one_of(verbose, ("auto",), "verbose")
     if save_as is not None:
-        _check_save_as(save_as)
+        check_save_as(save_as)
     order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     steps = math.ceil(len(x) / batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
@@ -83,8 +83,8 @@ def train(
     alone = strategy.num_replicas_in_sync == 1  # several replicas can neither use XLA here nor take steps at once
     with strategy.scope():  # else each replica would count the steps of all
         model.compile(
-            optimizer=_adam(schedule, model.dtype_policy),
-            jit_compile=_xla_works() if alone and _is_dense(model) and steps * epochs >= XLA_PAYS_FROM else "auto",
+            optimizer=make_adam(schedule, model.dtype_policy),
+            jit_compile=xla_works() if alone and is_dense(model) and steps * epochs >= XLA_PAYS_FROM else "auto",
             steps_per_execution=min(32, steps) if alone else 1,
         )
         model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
@@ -93,7 +93,7 @@ def train(
     done, own_callbacks = 0, [TerminateOnNaN(), count]
     if backup_dir is not None:
         settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        backup = Backup(backup_dir, {**settings, **_identity(model), "images": _digest(x)}, steps)
+        backup = Backup(backup_dir, {**settings, **identity(model), "images": digest(x)}, steps)
         done, seeds = backup.restore(model, {"order": order_seed, "noise": getattr(model, "seed", None)})
         order_seed = seeds["order"]
         if isinstance(model, VAE):
@@ -102,7 +102,7 @@ def train(
     if verbose and verbose != "auto":
         own_callbacks.append(ProgressLine(model.name, epochs, done))
     history = model.fit(
-        _shuffled_batches(x, batch_size, order_seed, step),
+        shuffled_batches(x, batch_size, order_seed, step),
         epochs=epochs,
         initial_epoch=done,
         validation_data=validation_data,
@@ -119,19 +119,19 @@ def train(
     return history
 
 
-def _check_save_as(file):
+def check_save_as(file):
     if not isinstance(file, (str, os.PathLike)) or not os.fspath(file).endswith(".keras"):
         raise ValueError(f"save_as must name a file that ends in .keras. Received: save_as={file!r}")
     check_place(file)
 
 
-def _adam(schedule, policy):
+def make_adam(schedule, policy):
     """Adam. In float16 it scales the loss, not by Keras' 2**15: sums over 784 pixels overflow, for 3 to 9 steps."""
     adam = keras.optimizers.Adam(schedule)
     return keras.optimizers.LossScaleOptimizer(adam, initial_scale=64) if policy.name == "mixed_float16" else adam
 
 
-def _shuffled_batches(x, batch_size, seed, step):
+def shuffled_batches(x, batch_size, seed, step):
     """Batches of x in an order that derives from the seed and the step at which the epoch begins."""
     with tf.device("CPU"):
         images, count = tf.constant(x), len(x)
@@ -152,7 +152,7 @@ def _shuffled_batches(x, batch_size, seed, step):
     return batches
 
 
-def _identity(model):
+def identity(model):
     """What tells one model's training from another's; its name and its layers' names do not."""
     return {
         "model": type(model).__name__,
@@ -162,17 +162,17 @@ def _identity(model):
     }
 
 
-def _digest(x):
+def digest(x):
     return hashlib.blake2b(np.ascontiguousarray(x).data, digest_size=16).hexdigest()
 
 
-def _is_dense(model):
+def is_dense(model):
     layers = [*model.encoder.layers, *model.decoder.layers]
     return not any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose) for layer in layers)
 
 
 @functools.cache
-def _xla_works():
+def xla_works():
     """XLA makes dense networks faster and convolutions slower on a CPU; not every build of TensorFlow has it."""
     try:
         tf.function(lambda v: v + 1, jit_compile=True)(1.0)

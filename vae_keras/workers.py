@@ -22,7 +22,7 @@ from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
 from vae_keras.models import VAE, Autoencoder, LatentModel
-from vae_keras.training import _adam, _check_save_as, _digest, _identity, _is_dense
+from vae_keras.training import check_save_as, digest, identity, is_dense, make_adam
 
 STEPS_PER_CALL = 32
 HELD_OUT_BATCH = 1000
@@ -96,14 +96,14 @@ def train_on_workers(
             f"give a larger one, or start fewer workers. Received: batch_size={batch_size} for {len(workers)} workers"
         )
     if save_as is not None and workers.is_chief:
-        _check_save_as(save_as)
+        check_save_as(save_as)
     with workers.naming_a_lost_one(backup_dir):
         workers.start(verbose)
         images = _images(x, "x")
         held_out = None if validation_data is None else _images(validation_data, "validation_data")
         settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        settings["images"] = _digest(images)
-        workers.check_agreement({**settings, "validation_data": None if held_out is None else _digest(held_out)})
+        settings["images"] = digest(images)
+        workers.check_agreement({**settings, "validation_data": None if held_out is None else digest(held_out)})
         steps = math.ceil(len(images) / batch_size)
         with workers.strategy.scope():
             model = _built(build, keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs))
@@ -112,7 +112,7 @@ def train_on_workers(
         own_callbacks = [TerminateOnNaN()]
         done, logs, seeds = 0, [], {"order": order_seed, "noise": getattr(model, "seed", None)}
         if backup_dir is not None and workers.is_chief:
-            backup = Backup(backup_dir, {**settings, **_identity(model)}, steps)
+            backup = Backup(backup_dir, {**settings, **identity(model)}, steps)
             done, seeds = backup.restore(model, seeds)
             logs = backup.logs
             own_callbacks.append(backup)
@@ -267,7 +267,7 @@ def _built(build, schedule):
     model = build()
     if not isinstance(model, LatentModel):
         raise TypeError(f"build must return an Autoencoder or a VAE. Received: a {type(model).__name__}")
-    model.compile(_adam(schedule, model.dtype_policy))
+    model.compile(make_adam(schedule, model.dtype_policy))
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -275,7 +275,7 @@ def _built(build, schedule):
 def _check_last_batch(model, count, batch_size, replicas):
     """TensorFlow's convolutions, on a CPU, cannot do with a part of no image."""
     last = count % batch_size or batch_size
-    if last < replicas and not _is_dense(model):
+    if last < replicas and not is_dense(model):
         raise ValueError(
             f"convolutions need an image for each device in every batch: leave out the last images, or choose another "
             f"batch_size. Received: {count} images in batches of {batch_size}, the last of {last}; {replicas} devices"
