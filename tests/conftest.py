@@ -35,7 +35,7 @@ def no_open_figures():
 @pytest.fixture
 def no_xla(monkeypatch):
     """XLA compiles for seconds what a test runs for milliseconds."""
-    monkeypatch.setattr(training, "xla_works", lambda: False)
+    monkeypatch.setattr(training, "_xla_works", lambda: False)
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,7 @@ def test_without_seeds_set_random_seed_decides(no_xla, images):
 
 
 def test_xla_changes_the_speed_and_not_the_result(monkeypatch, images):
-    if not training.xla_works():
+    if not training._xla_works():
         pytest.skip("this build of TensorFlow has no XLA")
 
     def losses():
@@ -136,7 +136,7 @@ def test_xla_changes_the_speed_and_not_the_result(monkeypatch, images):
 
     monkeypatch.setattr(training, "XLA_PAYS_FROM", 1)
     by_xla = losses()
-    monkeypatch.setattr(training, "xla_works", lambda: False)
+    monkeypatch.setattr(training, "_xla_works", lambda: False)
     assert by_xla == pytest.approx(losses(), rel=1e-4)
 
 
@@ -144,7 +144,7 @@ def test_xla_changes_the_speed_and_not_the_result(monkeypatch, images):
     ("network", "pays_from", "expected"), [("dense", 2, True), ("dense", 3, "auto"), ("conv", 2, "auto")]
 )
 def test_xla_compiles_long_runs_of_dense_networks(monkeypatch, images, network, pays_from, expected):
-    monkeypatch.setattr(training, "xla_works", lambda: True)
+    monkeypatch.setattr(training, "_xla_works", lambda: True)
     monkeypatch.setattr(training, "XLA_PAYS_FROM", pays_from)
     vae, chosen = small_vae(network=network), []
     monkeypatch.setattr(VAE, "compile", lambda self, **options: chosen.append(options["jit_compile"]))
@@ -274,7 +274,7 @@ def test_without_xla_training_goes_on_without_it(monkeypatch):
         raise tf.errors.UnimplementedError(None, None, "no XLA here")
 
     monkeypatch.setattr(tf, "function", no_compiler)
-    assert not training.xla_works.__wrapped__()
+    assert not training._xla_works.__wrapped__()
 
 
 def test_a_trained_model_can_be_saved_and_goes_on(no_xla, images, tmp_path):

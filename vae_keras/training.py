@@ -84,7 +84,7 @@ def train(
     with strategy.scope():  # else each replica would count the steps of all
         model.compile(
             optimizer=make_adam(schedule, model.dtype_policy),
-            jit_compile=xla_works() if alone and is_dense(model) and steps * epochs >= XLA_PAYS_FROM else "auto",
+            jit_compile=_xla_works() if alone and is_dense(model) and steps * epochs >= XLA_PAYS_FROM else "auto",
             steps_per_execution=min(32, steps) if alone else 1,
         )
         model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
@@ -119,19 +119,22 @@ def train(
     return history
 
 
-def check_save_as(file):
+def check_save_as(file: Any) -> None:
+    """Raise the error that `train` documents where no model can be saved."""
     if not isinstance(file, (str, os.PathLike)) or not os.fspath(file).endswith(".keras"):
         raise ValueError(f"save_as must name a file that ends in .keras. Received: save_as={file!r}")
     check_place(file)
 
 
-def make_adam(schedule, policy):
+def make_adam(
+    schedule: keras.optimizers.schedules.LearningRateSchedule, policy: keras.DTypePolicy
+) -> keras.optimizers.Optimizer:
     """Adam. In float16 it scales the loss, not by Keras' 2**15: sums over 784 pixels overflow, for 3 to 9 steps."""
     adam = keras.optimizers.Adam(schedule)
     return keras.optimizers.LossScaleOptimizer(adam, initial_scale=64) if policy.name == "mixed_float16" else adam
 
 
-def shuffled_batches(x, batch_size, seed, step):
+def shuffled_batches(x: np.ndarray, batch_size: int, seed: int, step: tf.Variable) -> tf.data.Dataset:
     """Batches of x in an order that derives from the seed and the step at which the epoch begins."""
     with tf.device("CPU"):
         images, count = tf.constant(x), len(x)
@@ -152,7 +155,7 @@ def shuffled_batches(x, batch_size, seed, step):
     return batches
 
 
-def identity(model):
+def identity(model: LatentModel) -> dict[str, Any]:
     """What tells one model's training from another's; its name and its layers' names do not."""
     return {
         "model": type(model).__name__,
@@ -162,17 +165,19 @@ def identity(model):
     }
 
 
-def digest(x):
+def digest(x: np.ndarray) -> str:
+    """What tells one array of images from another."""
     return hashlib.blake2b(np.ascontiguousarray(x).data, digest_size=16).hexdigest()
 
 
-def is_dense(model):
+def is_dense(model: LatentModel) -> bool:
+    """Whether neither network has a convolution."""
     layers = [*model.encoder.layers, *model.decoder.layers]
     return not any(isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose) for layer in layers)
 
 
 @functools.cache
-def xla_works():
+def _xla_works():
     """XLA makes dense networks faster and convolutions slower on a CPU; not every build of TensorFlow has it."""
     try:
         tf.function(lambda v: v + 1, jit_compile=True)(1.0)

@@ -13,6 +13,7 @@ import os
 import random
 import re
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -101,7 +102,12 @@ def train_on_workers(
         workers.start(verbose)
         images = _images(x, "x")
         held_out = None if validation_data is None else _images(validation_data, "validation_data")
-        settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        settings: dict[str, Any] = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "seed": seed,
+        }
         settings["images"] = digest(images)
         workers.check_agreement({**settings, "validation_data": None if held_out is None else digest(held_out)})
         steps = math.ceil(len(images) / batch_size)
