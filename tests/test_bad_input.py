@@ -287,7 +287,7 @@ CALLS = [
     *[(f"sigma={v!r}", lambda g, v=v: make_vae(sigma=v), ValueError, ABOVE.format("sigma"))
       for v in (0, -1, NAN, INF, None, [1.0, 2.0])],
     *[(f"sigma={v!r}", lambda g, v=v: make_vae(sigma=v), ValueError, f"above 0, or 'learned'. Received: sigma={v!r}")
-      for v in ("1", "learnd")],
+      for v in ("1", "learnd", "learnt")],
     ("a learned sigma without a sigma", lambda g: make_vae(likelihood="bernoulli", sigma="learned"), ValueError,
      "needs likelihood='gaussian'.* Received: likelihood='bernoulli'"),
     *[(f"IWAE, samples={n!r}", lambda g, n=n: IWAE(small_encoder(), small_decoder(), samples=n), ValueError,
