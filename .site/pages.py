@@ -18,7 +18,8 @@ import vae_keras
 
 SITE = pathlib.Path(__file__).parent
 ROOT = SITE.parent
-COPIED = ["CONTRIBUTING.md", "LICENSE", "CITATION.cff", ".github/latent_plane.png", "homework/README.md"]
+COPIED_PAGES = ["homework/README", "benchmarks/README", "benchmarks/several_machines", "CONTRIBUTING"]
+COPIED = [*(f"{page}.md" for page in COPIED_PAGES), "LICENSE", "CITATION.cff", ".github/latent_plane.png"]
 READING_ORDER = ["data", "layers", "losses", "models", "training", "callbacks", "paths", "measures"]  # of modules
 ALT_TEXTS = {}  # SHA-256 of a figure → its alt text
 ROW = re.compile(r"^\| (L\d\d) \| (.*) \| \[(\w+)\]\(.*?\) \| (.*) \|$", re.MULTILINE)
@@ -43,7 +44,7 @@ def write_pages(app):
     contents = (
         toctree("The lecture", "lecture", *lectures)
         + toctree("Practice", "homework", *homework)
-        + toctree("Reference", "package", "homework/README", "CONTRIBUTING")
+        + toctree("Reference", "package", *COPIED_PAGES)
     )
     write("index.md", opening + contents + "".join(f"## {title}\n{text}" for title, text in sections.items()))
     write("lecture.md", "# The lecture, row by row\n" + lecture_map(rows))
