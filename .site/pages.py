@@ -20,7 +20,7 @@ SITE = pathlib.Path(__file__).parent
 ROOT = SITE.parent
 COPIED_PAGES = ["homework/README", "benchmarks/README", "benchmarks/several_machines", "CONTRIBUTING"]
 COPIED = [*(f"{page}.md" for page in COPIED_PAGES), "LICENSE", "CITATION.cff", ".github/latent_plane.png"]
-READING_ORDER = ["data", "layers", "losses", "models", "training", "callbacks", "paths", "measures"]  # of modules
+READING_ORDER = ["data", "layers", "losses", "models", "iwae", "training", "workers", "callbacks", "paths", "measures"]
 ALT_TEXTS = {}  # SHA-256 of a figure → its alt text
 ROW = re.compile(r"^\| (L\d\d) \| (.*) \| \[(\w+)\]\(.*?\) \| (.*) \|$", re.MULTILINE)
 

@@ -34,7 +34,7 @@ from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import whole_number
 from vae_keras.data import IMAGE_SHAPE, PIXELS
 from vae_keras.files import whole_or_not_at_all
-from vae_keras.training import _xla_works, shuffled_batches
+from vae_keras.training import XLA_PAYS_FROM, _xla_works, shuffled_batches
 
 SHORT = 2  # epochs of --short
 
@@ -164,7 +164,7 @@ def fit(name: str, vae: VAE, x: np.ndarray, recipe: Recipe, epochs: int, seed: i
     vae.beta = tf.Variable(1.0, trainable=False)
     vae.compile(
         keras.optimizers.Adam(learning_rate(recipe, epochs, steps), epsilon=recipe.epsilon),
-        jit_compile=_xla_works() if steps * epochs > 2000 else "auto",
+        jit_compile=_xla_works() if steps * epochs >= XLA_PAYS_FROM else "auto",
         steps_per_execution=min(32, steps),
     )
     vae.optimizer.build(vae.trainable_variables)

@@ -110,11 +110,10 @@ def train(
         callbacks=[*own_callbacks, *keras.tree.flatten(callbacks or ())],
         verbose=verbose if verbose == "auto" else 0,
     )
-    if backup_dir is not None:
-        history.history, history.epoch = backup.history(), list(range(epochs))
     if save_as is not None:
         model.save(save_as)
     if backup_dir is not None:
+        history.history, history.epoch = backup.history(), list(range(epochs))
         backup.remove()
     return history
 
@@ -134,18 +133,20 @@ def make_adam(
     return keras.optimizers.LossScaleOptimizer(adam, initial_scale=64) if policy.name == "mixed_float16" else adam
 
 
+def shuffled(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
+    """The numbers of `count` images, `(count,)`, in an order that derives from the seed and the step."""
+    seeds = tf.stack([np.int64(seed), tf.cast(step, tf.int64)])
+    return tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)
+
+
 def shuffled_batches(x: np.ndarray, batch_size: int, seed: int, step: tf.Variable) -> tf.data.Dataset:
     """Batches of x in an order that derives from the seed and the step at which the epoch begins."""
     with tf.device("CPU"):
         images, count = tf.constant(x), len(x)
 
-    def order(_):
-        counter = tf.cast(step, tf.int64)
-        return tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([np.int64(seed), counter]))
-
     batches = (
         tf.data.Dataset.range(1)
-        .flat_map(lambda _: tf.data.Dataset.from_tensor_slices(order(_)))
+        .flat_map(lambda _: tf.data.Dataset.from_tensor_slices(shuffled(count, seed, step)))
         .batch(batch_size)
         .map(lambda indices: tf.gather(images, indices))
         .apply(tf.data.experimental.assert_cardinality(math.ceil(count / batch_size)))

@@ -13,7 +13,6 @@ import os
 import random
 import re
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +22,7 @@ from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, whole_number
 from vae_keras.data import check_images
 from vae_keras.models import VAE, Autoencoder, LatentModel
-from vae_keras.training import check_save_as, digest, identity, is_dense, make_adam
+from vae_keras.training import check_save_as, digest, identity, is_dense, make_adam, shuffled
 
 STEPS_PER_CALL = 32
 HELD_OUT_BATCH = 1000
@@ -102,13 +101,13 @@ def train_on_workers(
         workers.start(verbose)
         images = _images(x, "x")
         held_out = None if validation_data is None else _images(validation_data, "validation_data")
-        settings: dict[str, Any] = {
+        settings = {
             "epochs": epochs,
             "batch_size": batch_size,
             "learning_rate": learning_rate,
             "seed": seed,
+            "images": digest(images),
         }
-        settings["images"] = digest(images)
         workers.check_agreement({**settings, "validation_data": None if held_out is None else digest(held_out)})
         steps = math.ceil(len(images) / batch_size)
         with workers.strategy.scope():
@@ -294,12 +293,8 @@ def _images(value, name):
 
 def _shuffled(count, batch_size, seed, first_epoch, steps):
     """Batches of indices, from an epoch on, in the order in which `train` draws them."""
-
-    def order(epoch):
-        return tf.random.experimental.stateless_shuffle(tf.range(count, dtype="int64"), seed=[seed, epoch * steps])
-
     return tf.data.Dataset.counter(first_epoch).flat_map(
-        lambda epoch: tf.data.Dataset.from_tensor_slices(order(epoch)).batch(batch_size)
+        lambda epoch: tf.data.Dataset.from_tensor_slices(shuffled(count, seed, epoch * steps)).batch(batch_size)
     )
 
 
@@ -312,10 +307,8 @@ def _in_order(count):
 
 def _train(strategy, model, images, batches, epochs, steps, held_out, callbacks):
     """What `fit` does elsewhere."""
-    parts, train_steps = (
-        _parts(strategy, images, batches),
-        _taking(strategy, model.train_step, model.get_metrics_result),
-    )
+    parts = _parts(strategy, images, batches)
+    train_steps = _taking(strategy, model.train_step, model.get_metrics_result)
     if held_out is not None:
         held_out_batches, held_out_steps = _in_order(len(held_out))
         held_out_parts = _parts(strategy, held_out, held_out_batches)
