@@ -114,6 +114,24 @@ def test_a_training_that_is_complete_keeps_what_else_is_in_its_folder(no_xla, x,
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def warmed_up(peak):
+    return keras.optimizers.schedules.CosineDecay(0.0, 6, warmup_target=peak, warmup_steps=2)
+
+
+def test_a_training_on_a_schedule_goes_on_and_on_another_is_refused(crash, x, tmp_path):
+    options = {"epochs": 4, "batch_size": 100, "seed": 1}
+    whole = small_vae(seed=1)
+    crashed, resumed = small_vae(seed=1), small_vae(seed=1)
+    crashed.set_weights(whole.get_weights())
+    train(whole, x, **options, learning_rate=warmed_up(1e-2), verbose=False)
+    crash(crashed, x, **options, learning_rate=warmed_up(1e-2), backup_dir=tmp_path / "backup")
+    with pytest.raises(ValueError, match=r"another training: learning_rate=.*0\.01.*, here .*0\.02"):
+        train(resumed, x, **options, learning_rate=warmed_up(2e-2), backup_dir=tmp_path / "backup")
+    train(resumed, x, **options, learning_rate=warmed_up(1e-2), verbose=False, backup_dir=tmp_path / "backup")
+    for weight, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
 OTHER = {
     "epochs": (lambda x: (small_vae(), x), {"epochs": 5}),
     "batch_size": (lambda x: (small_vae(), x), {"batch_size": 50}),

@@ -175,6 +175,17 @@ def test_the_learning_rate_falls_along_half_a_cosine_to_zero(no_xla, images):
     assert int(vae.optimizer.iterations) == 8
 
 
+def test_a_schedule_is_used_as_it_is(no_xla, images):
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1], [0.02, 0.0])
+    vae, short = small_vae(seed=1), small_vae(seed=1)
+    short.set_weights(vae.get_weights())
+    train(vae, images, epochs=3, batch_size=65, learning_rate=schedule, seed=1, verbose=False)
+    assert vae.optimizer._learning_rate is schedule
+    train(short, images, epochs=1, batch_size=65, learning_rate=schedule, seed=1, verbose=False)
+    for weight, expected in zip(vae.get_weights(), short.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)  # after the second step the rate is 0
+
+
 def test_an_autoencoder_knows_its_box_after_silent_training(no_xla, images, capsys):
     autoencoder = small_autoencoder()
     train(autoencoder, images, epochs=1, verbose=False)

@@ -82,8 +82,9 @@ def noise():
 
 def whole():
     """With noise, by Adam; the chief draws weights and seeds. It may be killed, and started again."""
+    rate = keras.optimizers.schedules.PolynomialDecay(3e-3, 12)
     return train_on_workers(
-        small_vae, lambda: digits(67), EPOCHS, batch_size=32, verbose=False, backup_dir="backup", save_as="vae.keras"
+        small_vae, lambda: digits(67), EPOCHS, None, 32, rate, verbose=False, backup_dir="backup", save_as="vae.keras"
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import math
 import os
 import random
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.optimizers.schedules import CosineDecay, LearningRateSchedule
 
 from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
 from vae_keras.checks import above_zero, one_of, whole_number
@@ -28,7 +30,7 @@ def train(
     epochs: int = 10,
     validation_data: Any = None,
     batch_size: int = 125,
-    learning_rate: float = 3e-3,
+    learning_rate: float | LearningRateSchedule = 3e-3,
     seed: int | None = None,
     verbose: bool | str = True,
     backup_dir: str | os.PathLike | None = None,
@@ -43,10 +45,10 @@ def train(
     Args:
         model: an `Autoencoder` or a `VAE`.
         x: images `(n, 28, 28, 1)` in [0, 1].
-        epochs: passes over x; the learning rate falls to 0 along half a cosine.
+        epochs: passes over x.
         validation_data: held-out images, evaluated after each epoch.
         batch_size: 125 divides 60,000 and 1,500, so that no batch is short and XLA compiles once.
-        learning_rate: Adam's, at the start.
+        learning_rate: Adam's, at the start; it falls to 0 along half a cosine. Or a schedule of Keras, used as it is.
         seed: of the order of the images; None draws one, which `keras.utils.set_random_seed` makes repeatable.
         verbose: True shows one line, with the loss and its terms after each epoch; "auto" shows Keras' own progress
             bars, one for each epoch, with the same terms; False shows nothing.
@@ -71,14 +73,14 @@ def train(
     x = check_images(x)
     check_validation(validation_data)
     epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
-    above_zero(learning_rate, "learning_rate")
+    check_learning_rate(learning_rate)
     if isinstance(verbose, str):
         one_of(verbose, ("auto",), "verbose")
     if save_as is not None:
         check_save_as(save_as)
     order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     steps = math.ceil(len(x) / batch_size)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs)
+    schedule = make_schedule(learning_rate, steps * epochs)
     strategy = model.distribute_strategy
     alone = strategy.num_replicas_in_sync == 1  # several replicas can neither use XLA here nor take steps at once
     with strategy.scope():  # else each replica would count the steps of all
@@ -92,7 +94,7 @@ def train(
     count = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: step.assign(model.optimizer.iterations.numpy()))
     done, own_callbacks = 0, [TerminateOnNaN(), count]
     if backup_dir is not None:
-        settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": plain(learning_rate), "seed": seed}
         backup = Backup(backup_dir, {**settings, **identity(model), "images": digest(x)}, steps)
         done, seeds = backup.restore(model, {"order": order_seed, "noise": getattr(model, "seed", None)})
         order_seed = seeds["order"]
@@ -125,9 +127,27 @@ def check_save_as(file: Any) -> None:
     check_place(file)
 
 
-def make_adam(
-    schedule: keras.optimizers.schedules.LearningRateSchedule, policy: keras.DTypePolicy
-) -> keras.optimizers.Optimizer:
+def check_learning_rate(learning_rate: Any) -> None:
+    """Raise the error that `train` documents where it is neither a number above 0 nor a schedule."""
+    if not isinstance(learning_rate, LearningRateSchedule):
+        above_zero(learning_rate, "learning_rate")
+
+
+def make_schedule(learning_rate: float | LearningRateSchedule, steps: int) -> LearningRateSchedule:
+    """Half a cosine from a number to 0 within `steps`; a schedule stays as it is."""
+    if isinstance(learning_rate, LearningRateSchedule):
+        return learning_rate
+    return CosineDecay(learning_rate, decay_steps=steps)
+
+
+def plain(learning_rate: float | LearningRateSchedule) -> Any:
+    """A number, or a schedule as JSON holds it: what tells one training from another."""
+    if isinstance(learning_rate, LearningRateSchedule):
+        return json.loads(json.dumps(keras.saving.serialize_keras_object(learning_rate)))
+    return learning_rate
+
+
+def make_adam(schedule: LearningRateSchedule, policy: keras.DTypePolicy) -> keras.optimizers.Optimizer:
     """Adam. In float16 it scales the loss, not by Keras' 2**15: sums over 784 pixels overflow, for 3 to 9 steps."""
     adam = keras.optimizers.Adam(schedule)
     return keras.optimizers.LossScaleOptimizer(adam, initial_scale=64) if policy.name == "mixed_float16" else adam

@@ -17,12 +17,23 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 
 from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
-from vae_keras.checks import above_zero, whole_number
+from vae_keras.checks import whole_number
 from vae_keras.data import check_images
 from vae_keras.models import VAE, Autoencoder, LatentModel
-from vae_keras.training import check_save_as, digest, identity, is_dense, make_adam, shuffled
+from vae_keras.training import (
+    check_learning_rate,
+    check_save_as,
+    digest,
+    identity,
+    is_dense,
+    make_adam,
+    make_schedule,
+    plain,
+    shuffled,
+)
 
 STEPS_PER_CALL = 32
 HELD_OUT_BATCH = 1000
@@ -42,7 +53,7 @@ def train_on_workers(
     epochs: int = 10,
     validation_data: np.ndarray | Callable[[], np.ndarray] | None = None,
     batch_size: int = 125,
-    learning_rate: float = 3e-3,
+    learning_rate: float | LearningRateSchedule = 3e-3,
     seed: int | None = None,
     verbose: bool = True,
     backup_dir: str | os.PathLike | None = None,
@@ -62,10 +73,10 @@ def train_on_workers(
             weights, and the seeds, of the first one, the chief.
         x: images `(n, 28, 28, 1)` in [0, 1], all of them on each worker; or a function that loads them, such as
             `lambda: load_data()[0][0]`.
-        epochs: passes over x; the learning rate falls to 0 along half a cosine.
+        epochs: passes over x.
         validation_data: held-out images, or a function that loads them, evaluated after each epoch.
         batch_size: of all workers together, so at least their number.
-        learning_rate: Adam's, at the start.
+        learning_rate: as `train`'s: a number, or a schedule.
         seed: of the order of the images, which is that of `train`; None draws one.
         verbose: True shows one line on the chief, and on the others that they have begun.
         backup_dir: as for `train`; the chief alone reads and writes it. The same command, started again on all workers,
@@ -87,7 +98,7 @@ def train_on_workers(
     if not callable(build) or isinstance(build, keras.Model):
         raise TypeError(f"build must be a function that makes the model. Received: a {type(build).__name__}")
     epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
-    above_zero(learning_rate, "learning_rate")
+    check_learning_rate(learning_rate)
     order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
     workers = _Workers()
     if batch_size < len(workers):
@@ -104,14 +115,14 @@ def train_on_workers(
         settings = {
             "epochs": epochs,
             "batch_size": batch_size,
-            "learning_rate": learning_rate,
+            "learning_rate": plain(learning_rate),
             "seed": seed,
             "images": digest(images),
         }
         workers.check_agreement({**settings, "validation_data": None if held_out is None else digest(held_out)})
         steps = math.ceil(len(images) / batch_size)
         with workers.strategy.scope():
-            model = _built(build, keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps * epochs))
+            model = _built(build, make_schedule(learning_rate, steps * epochs))
         _check_last_batch(model, len(images), batch_size, workers.strategy.num_replicas_in_sync)
 
         own_callbacks = [TerminateOnNaN()]
