@@ -9,6 +9,7 @@ folder=$(cd "$1" && pwd)
 shift
 cd "$(dirname "$0")/.."
 
+failed=() # what follows runs all the same
 measured() { # NAME COMMAND...: what it prints, its seconds, and the GPU's mean utilization
     local name=$1 begin=$SECONDS watcher=
     shift
@@ -16,7 +17,7 @@ measured() { # NAME COMMAND...: what it prints, its seconds, and the GPU's mean 
         nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 200 > "$folder/$name.busy" &
         watcher=$!
     fi
-    "$@" 2> "$folder/$name.log" | tee "$folder/$name.txt"
+    "$@" 2> "$folder/$name.log" | tee "$folder/$name.txt" || failed+=("$name")
     echo "$name: $((SECONDS - begin)) s"
     if [ -n "$watcher" ]; then
         kill "$watcher"
@@ -31,3 +32,5 @@ for notebook in notebooks/0*.ipynb; do
 done
 measured throughput python benchmarks/throughput.py --variants "no XLA" XLA mixed_bfloat16 mixed_float16 "$@"
 measured time_to_quality python benchmarks/time_to_quality.py "$@"
+
+[ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}; see their .txt and .log in $folder" >&2; exit 1; }
