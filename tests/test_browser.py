@@ -242,6 +242,12 @@ def where(explorer):
 
 def end_of_walk(page, explorer):
     page.wait_for_function("document.querySelector('.controls output').textContent === '1.00'")
+    page.evaluate(  # which t = 0.995 shows, too: the last step is still to come
+        """async () => {
+            await new Promise(done => setTimeout(done, 50));
+            for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+        }"""
+    )
     return image(explorer)
 
 
