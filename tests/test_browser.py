@@ -33,13 +33,23 @@ pytestmark = [
 NOTEBOOKS = sorted((pathlib.Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 SECOND = 1000  # Playwright counts in milliseconds
-RUN = """async () => {
+RUN = """() => {
+    window.ran = 'it is running';
     const panel = jupyterapp.shell.currentWidget;
-    await panel.context.ready;
-    await panel.sessionContext.ready;
-    await jupyterapp.commands.execute('notebook:run-all-cells');
-    await panel.context.save();
+    const run = async () => {
+        await panel.context.ready;
+        await panel.sessionContext.ready;
+        await jupyterapp.commands.execute('notebook:run-all-cells');
+        await panel.context.save();
+    };
+    run().then(() => { window.ran = 'saved'; }, error => { window.ran = String(error); });
 }"""
+STATE = """() => ({
+    ran: window.ran,
+    kernel: jupyterapp.shell.currentWidget.sessionContext.kernelDisplayStatus,
+    cells: jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.executionCount).join(' '),
+    dialogs: [...document.querySelectorAll('.jp-Dialog')].map(dialog => dialog.innerText),
+})"""
 SHOW_CELL = """async (text) => {
     const notebook = jupyterapp.shell.currentWidget.content;
     const index = notebook.widgets.findIndex(cell => cell.model.sharedModel.getSource().includes(text));
@@ -203,6 +213,9 @@ def test_notebook_runs_in_jupyterlab(page, jupyterlab, screenshots, path):
     page.goto(address.format(path.name))
     page.wait_for_function("name => window.jupyterapp?.shell.currentWidget?.context?.path === name", arg=path.name)
     page.evaluate(RUN)
+    with contextlib.suppress(sync_api.TimeoutError):
+        page.wait_for_function("window.ran !== 'it is running'", timeout=600 * SECOND)
+    assert page.evaluate("window.ran") == "saved", page.evaluate(STATE)
     saved = nbformat.read(root / path.name, as_version=4)
     cells = [cell for cell in saved.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
