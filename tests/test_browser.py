@@ -39,6 +39,7 @@ RUN = """() => {
     const run = async () => {
         await panel.context.ready;
         await panel.sessionContext.ready;
+        await panel.sessionContext.session.kernel.info;  // it has answered once
         await jupyterapp.commands.execute('notebook:run-all-cells');
         await panel.context.save();
     };
