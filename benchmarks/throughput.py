@@ -2,13 +2,19 @@
 
 Each round trains every contender once, one after another, and begins with another one than the round before; a
 training's first epoch, which compiles, is not counted. A ratio is the median over the rounds of the ratios within a
-round.
+round. Each contender has a process of its own, which waits while another one trains: in one process, what follows
+PyTorch is up to twice as slow.
 """
 
 import shared  # noqa: I001  first: it keeps TensorFlow's start-up lines quiet
 
 import argparse
+import concurrent.futures
+import contextlib
+import itertools
 import math
+import multiprocessing
+import os
 import statistics
 import time
 
@@ -74,10 +80,26 @@ def contender(name, network, x, batch_size, epochs, planned):
     return run
 
 
-def not_to_be_had(name: str, x: np.ndarray) -> str | None:
+def process_for(*settings):
+    """A process of its own for a contender, made by `prepare` of these settings there; `timed` runs in it."""
+    return concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), prepare, settings)
+
+
+def prepare(name, network, data, quick, count, batch_size, epochs, planned):
+    """In a contender's process: load its images and make what `timed` runs."""
+    global run
+    run = contender(name, network, shared.images(data, quick)[0][:count], batch_size, epochs, planned)
+
+
+def timed():
+    """In a contender's process: train, and return the seconds of one epoch."""
+    return run()
+
+
+def not_to_be_had(name: str) -> str | None:
     """Why a contender must be left out: PyTorch is not installed, or torch.compile finds no compiler."""
     try:
-        contender(name, "dense", x[:8], 8, 1, 2)()
+        contender(name, "dense", shared.images("digits", quick=True)[0][:8], 8, 1, 2)()
     except Exception as error:  # torch.compile raises what its compilers raise
         return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return None
@@ -136,27 +158,31 @@ def parse():
 
 def main():
     options = parse()
-    x_all, _ = shared.images(options.data, options.quick)
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first process takes a GPU's whole memory
+    available = len(shared.images(options.data, options.quick)[0])
     rate = matrix_product_rate(256 if options.quick else 4096)
     pytorch = [EAGER] if options.quick else [EAGER, COMPILED]  # the latter compiles for a minute
-    missing = {name: reason for name in pytorch if (reason := not_to_be_had(name, x_all))}
-    others = [KERAS, *(name for name in pytorch if name not in missing)]
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
+        reasons = dict(zip(pytorch, elsewhere.map(not_to_be_had, pytorch), strict=True))
+    others = [KERAS, *(name for name in pytorch if not reasons[name])]
     names = [OURS, *options.variants, *others]
     rows, shares = [], []
-    settings = [(network, batch) for network in options.networks for batch in options.batch_sizes]
-    progress = tqdm(total=len(settings) * options.rounds * len(names))
-    for network, batch_size in settings:
-        count = min(len(x_all), options.images or IMAGES[network])
-        x = np.ascontiguousarray(x_all[: max(1, count // batch_size) * batch_size])
-        planned = 2 if options.quick else max(1 + options.epochs, PLANNED // len(x))
-        runs = {name: contender(name, network, x, batch_size, options.epochs, planned) for name in names}
+    cases = list(itertools.product(options.networks, options.batch_sizes))
+    progress = tqdm(total=len(cases) * options.rounds * len(names))
+    for network, batch_size in cases:
+        count = min(available, options.images or IMAGES[network])
+        count -= count % batch_size if count > batch_size else 0
+        planned = 2 if options.quick else max(1 + options.epochs, PLANNED // count)
+        settings = (network, options.data, options.quick, count, batch_size, options.epochs, planned)
         speeds = {name: [] for name in names}  # images per second, one for each round
-        for number in range(options.rounds):
-            first = number % len(names)
-            for name in names[first:] + names[:first]:
-                progress.set_description(f"{network}, batch {batch_size}, {name}")
-                speeds[name].append(len(x) / runs[name]())
-                progress.update()
+        with contextlib.ExitStack() as stack:
+            processes = {name: stack.enter_context(process_for(name, *settings)) for name in names}
+            for number in range(options.rounds):
+                first = number % len(names)
+                for name in names[first:] + names[:first]:
+                    progress.set_description(f"{network}, batch {batch_size}, {name}")
+                    speeds[name].append(count / processes[name].submit(timed).result())
+                    progress.update()
         ours = np.array(speeds[OURS])
         ratios = [f"{np.median(ours / speeds[name]):.2f} ×" for name in names[1:]]
         best = np.median(ours / np.max([speeds[name] for name in others], axis=0))
@@ -170,8 +196,9 @@ def main():
     print(shared.markdown(["network", "batch", *names, *against, "ours / best other"], rows))
     print(f"\nArithmetic rate beside that of a large matrix product, {rate / 1e9:,.0f} GFLOP/s:\n")
     print(shared.markdown(["network", "batch", "MFLOP per image", *names], shares))
-    for name, reason in missing.items():
-        print(f"\n{name} is left out. {reason}")
+    for name in pytorch:
+        if reasons[name]:
+            print(f"\n{name} is left out. {reasons[name]}")
 
 
 if __name__ == "__main__":
