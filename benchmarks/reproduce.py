@@ -30,10 +30,10 @@ from keras import layers
 from tqdm import tqdm
 
 from vae_keras import IWAE, VAE, active_units, elbo, kl_divergence, load_data, log_likelihood
-from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
-from vae_keras.checks import whole_number
+from vae_keras.support.backup import Backup, ProgressLine, TerminateOnNaN
+from vae_keras.support.checks import whole_number
 from vae_keras.data import IMAGE_SHAPE, PIXELS
-from vae_keras.files import whole_or_not_at_all
+from vae_keras.support.files import whole_or_not_at_all
 from vae_keras.training import XLA_PAYS_FROM, _xla_works, shuffled_batches
 
 SHORT = 2  # epochs of --short

@@ -1,14 +1,13 @@
 """Autoencoders and variational autoencoders in Keras, every statement measured."""
 
-from vae_keras import (
-    _backend,  # noqa: F401  first: it imports TensorFlow without its start-up lines
-    plots,
-)
-from vae_keras.callbacks import TerminateOnNaN
+from vae_keras.support import quiet  # noqa: F401, I001  first: it imports TensorFlow without its start-up lines
+
+from vae_keras import plots
+from vae_keras.support.backup import TerminateOnNaN
 from vae_keras.claims import claim
 from vae_keras.data import load_data
 from vae_keras.explorer import explore, export_explorer
-from vae_keras.iwae import IWAE
+from vae_keras.variants.iwae import IWAE
 from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
 from vae_keras.measures import active_units, effective_beta, elbo, log_likelihood
@@ -16,9 +15,9 @@ from vae_keras.models import VAE, Autoencoder, load_model, make_autoencoder, mak
 from vae_keras.paths import linear_path, spherical_path
 from vae_keras.plots import *  # noqa: F403
 from vae_keras.pretrained import load_pretrained
-from vae_keras.tensorboard import TensorBoard
+from vae_keras.extras.tensorboard import TensorBoard
 from vae_keras.training import train
-from vae_keras.workers import train_on_workers
+from vae_keras.extras.workers import train_on_workers
 
 __all__ = [
     "IWAE",

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from vae_keras.files import whole_or_not_at_all
+from vae_keras.support.files import whole_or_not_at_all
 
 IMAGE_SHAPE = (28, 28, 1)
 """Height, width and channels of every image in this course, so m = 784."""

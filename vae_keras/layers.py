@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.checks import whole_number
+from vae_keras.support.checks import whole_number
 from vae_keras.losses import as_float32, safe_exp
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.checks import above_zero
+from vae_keras.support.checks import above_zero
 
 
 def kl_divergence(mean: tf.Tensor, log_var: tf.Tensor) -> tf.Tensor:

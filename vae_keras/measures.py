@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.checks import above_zero, not_negative, one_of, whole_number
+from vae_keras.support.checks import above_zero, not_negative, one_of, whole_number
 from vae_keras.data import PIXELS, check_images
 from vae_keras.losses import kl_divergence
 from vae_keras.models import VAE, LatentModel

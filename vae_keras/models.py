@@ -14,10 +14,10 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike
 
-from vae_keras.checks import above_zero, not_negative, one_of, whole_number
+from vae_keras.support.checks import above_zero, not_negative, one_of, whole_number
 from vae_keras.data import IMAGE_SHAPE, PIXELS, check_images
-from vae_keras.files import saved_whole
-from vae_keras.inputs import check_validation, checked, images_of, named_errors, no_weights, one_image
+from vae_keras.support.files import saved_whole
+from vae_keras.support.inputs import check_validation, checked, images_of, named_errors, no_weights, one_image
 from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss, safe_exp
 from vae_keras.networks import make_decoder, make_encoder

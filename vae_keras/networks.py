@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from vae_keras.checks import one_of, whole_number
+from vae_keras.support.checks import one_of, whole_number
 from vae_keras.data import IMAGE_SHAPE
 
 NETWORKS = ("dense", "conv")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vae_keras.checks import whole_number
+from vae_keras.support.checks import whole_number
 
 
 def linear_path(z_a: np.ndarray, z_b: np.ndarray, steps: int = 9) -> np.ndarray:

@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 from keras.optimizers.schedules import CosineDecay, LearningRateSchedule
 
-from vae_keras.callbacks import Backup, ProgressLine, TerminateOnNaN
-from vae_keras.checks import above_zero, one_of, whole_number
+from vae_keras.support.backup import Backup, ProgressLine, TerminateOnNaN
+from vae_keras.support.checks import above_zero, one_of, whole_number
 from vae_keras.data import check_images
-from vae_keras.files import check_place
-from vae_keras.inputs import check_validation
+from vae_keras.support.files import check_place
+from vae_keras.support.inputs import check_validation
 from vae_keras.models import VAE, LatentModel
 
 XLA_PAYS_FROM = 2000  # steps; below, compiling takes longer than it saves

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_keras.checks import one_of
+from vae_keras.support.checks import one_of
 
 ASSIGNMENTS = ("hw1", "hw2", "hw3", "hw4", "clinic")
 

@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.checks import one_of
+from vae_keras.support.checks import one_of
 from vae_keras.data import IMAGE_SHAPE
 from vae_keras.homework import Task
-from vae_keras.inputs import images_of
+from vae_keras.support.inputs import images_of
 from vae_keras.losses import as_float32, bernoulli_loss, kl_divergence, safe_exp
 from vae_keras.models import VAE
 

@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from vae_keras.checks import digit_labels, whole_number
+from vae_keras.support.checks import digit_labels, whole_number
 from vae_keras.data import IMAGE_SHAPE, check_images
 from vae_keras.models import VAE, Autoencoder, LatentModel
 

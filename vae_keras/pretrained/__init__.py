@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_keras.checks import one_of
+from vae_keras.support.checks import one_of
 from vae_keras.models import VAE, Autoencoder, make_autoencoder, make_vae
 
 NAMES = ("vae-2d", "vae-16d", "ae-16d")

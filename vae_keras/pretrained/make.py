@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_keras.data import load_data
-from vae_keras.files import whole_or_not_at_all
+from vae_keras.support.files import whole_or_not_at_all
 from vae_keras.models import VAE, Autoencoder
 from vae_keras.pretrained import FOLDER, MAKERS, NAMES, load_pretrained
 from vae_keras.training import train

@@ -1,0 +1,230 @@
+"""Homework: right answers in any style pass, wrong ones fail, and the student's version is the one nbgrader makes."""
+
+import importlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from vae_keras.homework import ASSIGNMENTS, Task, check, from_json, hidden_examples, task_of, to_json
+
+HOMEWORK = pathlib.Path(__file__).parents[2] / "homework"
+SOURCES = sorted(HOMEWORK.glob("source/*/*.ipynb"))
+TASKS = [
+    f"{name}.{task}" for name in ASSIGNMENTS for task in importlib.import_module(f"vae_keras.homework.{name}").TASKS
+]
+
+
+def answers(kind):
+    """All right or wrong answers of tests/answers, as parameters (task, answer)."""
+    for assignment in ASSIGNMENTS:
+        for task, those in getattr(importlib.import_module(f"answers.{assignment}"), kind).items():
+            for label, answer in those.items() if isinstance(those, dict) else enumerate(those):
+                yield pytest.param(task, answer, id=f"{task}: {label}")
+
+
+def mistakes():
+    for name in TASKS:
+        for hint, mistaken in task_of(name).mistakes.items():
+            yield pytest.param(name, hint, mistaken, id=f"{name}: {hint[:30]}")
+
+
+def named(paths):
+    return [pytest.param(path, id=path.stem) for path in paths]
+
+
+@pytest.fixture
+def at_home(monkeypatch):
+    """Where the hidden examples are found."""
+    monkeypatch.chdir(HOMEWORK)
+
+
+def grader_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if "nbgrader" in cell.metadata]
+
+
+# What a student sees
+
+
+DOUBLE = Task(right=lambda x: 2 * x, examples=[(np.float32([1, 2]),)], mistakes={"mind the sign": lambda x: -2 * x})
+
+
+@pytest.fixture
+def double(monkeypatch):
+    monkeypatch.setattr("vae_keras.homework.hw1.TASKS", {"double": DOUBLE})
+    return "hw1.double"
+
+
+def test_a_right_answer_is_told_its_value(double, capsys):
+    check(double, lambda x: x + x)
+    assert capsys.readouterr().out == "✓ hw1.double: your value [2, 4] of shape (2,) is the true value\n"
+
+
+def test_a_wrong_answer_is_told_both_values_and_a_hint(double):
+    with pytest.raises(AssertionError) as error:
+        check(double, lambda x: -2 * x)
+    lines = ["✗ hw1.double", "your value: [-2, -4] of shape (2,)", "true value: [2, 4] of shape (2,)"]
+    assert [line.strip() for line in str(error.value).splitlines()] == [*lines, "hint: mind the sign"]
+
+
+@pytest.mark.parametrize("answer", [lambda x: 3 * x, lambda x: (2 * x)[:1], lambda x: None, lambda x: 2 * x * np.nan])
+def test_another_mistake_gets_no_hint(double, answer):
+    with pytest.raises(AssertionError, match="true value") as error:
+        check(double, answer)
+    assert "hint" not in str(error.value)
+
+
+def test_an_answer_that_is_not_written_yet_says_so(double):
+    def stub(x):
+        raise NotImplementedError
+
+    with pytest.raises(NotImplementedError):
+        check(double, stub)
+
+
+def test_a_function_for_arrays_alone_is_right_too(double):
+    check(double, lambda x: x.astype("float64") * 2)
+
+
+def test_what_a_judge_says_of_the_values_is_compared(monkeypatch, capsys):
+    positive = Task(right=lambda x: 5.0, examples=[(1.0,)], judge=lambda values, x: float(values[0] > x - 1))
+    monkeypatch.setattr("vae_keras.homework.hw1.TASKS", {"positive": positive})
+    check("hw1.positive", lambda x: 7.0)
+    assert capsys.readouterr().out == "✓ hw1.positive: your value 1 is the true value\n"
+    with pytest.raises(AssertionError, match=r"your value: 0\n  true value: 1"):
+        check("hw1.positive", lambda x: -7.0)
+
+
+@pytest.mark.parametrize("name", ["hw9.kl", "hw1.kll", "kl", "", None, 3])
+def test_an_unknown_task_is_named(name):
+    with pytest.raises(ValueError, match=r"must be one of .* Received: "):
+        check(name, abs)
+
+
+def test_hidden_examples_are_the_lecturers(double, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="the hidden examples are the lecturer's"):
+        check(double, lambda x: 2 * x, hidden=True)
+
+
+def test_a_failed_hidden_example_is_not_shown(double, tmp_path, monkeypatch):
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "hw1.py").write_text("import numpy as np\nEXAMPLES = {'hw1.double': [(np.ones(3) * 7,)]}\n")
+    (tmp_path / "student").mkdir()
+    monkeypatch.chdir(tmp_path / "student")
+    with pytest.raises(AssertionError) as error:
+        check(double, lambda x: -2 * x, hidden=True)
+    assert str(error.value) == "✗ hw1.double, on an example of the grader's\n  hint: mind the sign"
+
+
+# Fair
+
+
+@pytest.mark.parametrize(("name", "answer"), list(answers("RIGHT")))
+def test_a_right_answer_passes_in_every_style(name, answer, at_home):
+    check(name, answer)
+    check(name, answer, hidden=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # a wrong answer may divide by 0
+@pytest.mark.parametrize(("name", "answer"), list(answers("WRONG")))
+def test_a_wrong_answer_fails(name, answer, at_home):
+    try:
+        check(name, answer)
+        check(name, answer, hidden=True)
+    except NotImplementedError:
+        raise
+    except Exception:  # also an error of its own
+        return
+    pytest.fail("it passes")
+
+
+@pytest.mark.parametrize(("name", "hint", "mistaken"), list(mistakes()))
+def test_a_usual_mistake_gets_its_hint(name, hint, mistaken):
+    with pytest.raises(AssertionError) as error:
+        check(name, mistaken)
+    assert f"hint: {hint}" in str(error.value)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_task_has_answers_mistakes_and_hidden_examples_of_its_own(name, at_home):
+    given = importlib.import_module(f"answers.{name.partition('.')[0]}")
+    assert len(given.RIGHT[name]) >= 3
+    assert len(given.WRONG[name]) >= 5
+    shown, hidden = (
+        [to_json(example) for example in those] for those in (task_of(name).examples, hidden_examples(name))
+    )
+    assert hidden
+    assert not set(hidden) & set(shown)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_hidden_examples_can_be_sent(name, at_home):
+    for example in hidden_examples(name):
+        np.testing.assert_equal(from_json(to_json(example)), tuple(example))
+
+
+# One source
+
+
+def test_every_task_is_checked_for_points_in_one_notebook():
+    checks = [cell for path in SOURCES for cell in grader_cells(path) if cell.metadata.nbgrader.grade]
+    lines = [line for cell in checks if cell.cell_type == "code" for line in cell.source.splitlines()]
+    for name in TASKS:
+        answer = name.partition(".")[2]
+        assert lines.count(f'check("{name}", {answer})') == 1
+        assert lines.count(f'check("{name}", {answer}, hidden=True)') == 1
+    assert all(cell.metadata.nbgrader.points > 0 for cell in checks)
+
+
+@pytest.mark.parametrize("path", named(SOURCES))
+def test_a_source_has_a_question_with_a_marking_guide(path):
+    if path.stem != "clinic":
+        questions = [c for c in grader_cells(path) if c.metadata.nbgrader.grade and c.cell_type == "markdown"]
+        assert questions
+        assert all("**Marking guide**" in question.source for question in questions)
+
+
+@pytest.mark.parametrize("assignment", [path.name for path in sorted(HOMEWORK.glob("source/*"))])
+def test_the_students_version_is_not_stale(assignment, tmp_path):
+    pytest.importorskip("nbgrader", reason="nbgrader needs Python 3.11 or newer")
+    shutil.copy(HOMEWORK / "nbgrader_config.py", tmp_path)
+    shutil.copytree(HOMEWORK / "source" / assignment, tmp_path / "source" / assignment)
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", assignment, "--no-db"]
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(tmp_path)}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    for made in sorted((tmp_path / "release" / assignment).glob("*.ipynb")):
+        committed = HOMEWORK / "release" / assignment / made.name
+        assert json.loads(committed.read_text("utf-8")) == json.loads(made.read_text("utf-8")), (
+            f"{committed.name} is stale: run nbgrader generate_assignment {assignment} --force --no-db in homework/"
+        )
+
+
+QUICK = """import vae_keras
+whole = vae_keras.train
+vae_keras.train = lambda model, x, **options: whole(model, x[:100], **options | {"epochs": 1})
+"""
+
+
+@pytest.mark.parametrize("path", named(sorted(HOMEWORK.glob("release/*/*.ipynb"))))
+def test_nothing_breaks_before_the_first_task_of_the_students_version(path, tmp_path):
+    text = path.read_text("utf-8")
+    assert "SOLUTION" not in text
+    assert "HIDDEN" not in text
+    assert "hidden=True" not in text
+    assert "Marking guide" not in text
+    notebook = nbformat.reads(text, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(QUICK))  # how well a model is trained does not matter here
+    client = NotebookClient(notebook, timeout=300, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+    errors = [o.ename for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"]
+    assert errors[0] == "NotImplementedError"
+    assert set(errors) <= {"NotImplementedError", "NameError"}  # the latter: what an unwritten cell would have made

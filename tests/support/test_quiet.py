@@ -1,0 +1,35 @@
+import importlib
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+import vae_keras
+from vae_keras.support import quiet
+
+PROMISED = {
+    "VAE", "Autoencoder", "Sampling", "active_units", "bernoulli_loss", "claim", "effective_beta", "elbo",
+    "kl_divergence", "load_data", "log_likelihood", "make_autoencoder", "make_vae", "reconstruction_loss",
+}  # fmt: skip
+
+
+def test_everything_that_is_promised_can_be_imported():
+    assert set(vae_keras.__all__) >= PROMISED
+    assert len(vae_keras.__all__) == len(set(vae_keras.__all__))
+    assert all(callable(getattr(vae_keras, name)) for name in vae_keras.__all__)
+
+
+@pytest.mark.parametrize("level", [{}, {"TF_CPP_MIN_LOG_LEVEL": "3"}], ids=["first", "started by a process that did"])
+def test_importing_prints_nothing(level):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"} | level
+    command = [sys.executable, "-c", "import vae_keras"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_another_backend_is_refused_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ImportError, match=r"set KERAS_BACKEND=tensorflow .* Received: backend 'jax'"):
+        importlib.reload(quiet)

@@ -1,0 +1,1 @@
+"""What stands on the models: several machines, TensorBoard, the command line."""

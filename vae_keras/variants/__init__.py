@@ -1,0 +1,1 @@
+"""Variants of the VAE, one idea per file."""
