@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from vae_keras import VAE, Autoencoder
-from vae_keras.data import IMAGE_SHAPE
+IMAGE_SHAPE = (28, 28, 1)
 
 VAE_HEADS = ("mean", "log_var")
 

@@ -8,9 +8,11 @@ import tensorflow as tf
 from keras import ops
 
 from vae_keras.support.checks import above_zero, not_negative, one_of, whole_number
-from vae_keras.data import PIXELS, check_images
+from vae_keras.support.images import check_images
+from vae_keras.support.networks import check_codes
 from vae_keras.losses import kl_divergence
-from vae_keras.models import VAE, LatentModel
+from vae_keras.latent_model import LatentModel
+from vae_keras.models import VAE
 
 DECODED_AT_ONCE = 5000  # images; bounds the memory of a sum over many draws of z
 
@@ -24,7 +26,7 @@ def elbo(vae: VAE, x: np.ndarray, samples: int = 1, seed: int | None = None) -> 
 
     Args:
         vae: a `VAE`.
-        x: images `(n, 28, 28, 1)` in [0, 1].
+        x: images `(n, height, width, channels)` in [0, 1].
         samples: draws of z per image for the first term; KL is exact.
         seed: integer for a repeatable value.
 
@@ -74,7 +76,7 @@ def effective_beta(
     kl_weight: float = 1.0,
     half_kl: bool = True,
     latent_dim: int = 2,
-    n_pixels: int = PIXELS,
+    n_pixels: int = 784,
 ) -> float:
     """The beta, in nats, that a published "VAE loss" amounts to (row L32).
 
@@ -162,7 +164,7 @@ def digit_features(classifier: keras.Model, x: np.ndarray) -> np.ndarray:
 
     Distances in pixels reward blur; distances in these features ask whether the strokes are a digit's.
     """
-    x = check_images(x)
+    x = check_images(x, "x", classifier.input_shape[1:])
     features = keras.Model(classifier.inputs[0], classifier.get_layer("features").output)
     pieces = np.array_split(x, len(x) // 1000 + 1)  # called, not predict: that would compile anew each time
     return np.concatenate([ops.convert_to_numpy(features(piece)) for piece in pieces])
@@ -195,21 +197,22 @@ def local_stretch(model: LatentModel, z: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: z has another shape, or holds NaN or infinity.
     """
-    z = tf.convert_to_tensor(model.check_codes(z))
+    z = tf.convert_to_tensor(check_codes(z, model.latent_dim))
     columns = []
     for direction in np.eye(z.shape[1], dtype="float32"):
         with tf.autodiff.ForwardAccumulator(z, tf.broadcast_to(direction, z.shape)) as forward:
             images = model.images_from(z)
         columns.append(np.reshape(forward.jvp(images), (len(z), -1)))
-    jacobian = np.stack(columns, axis=1)  # (n, latent, 784)
+    jacobian = np.stack(columns, axis=1)  # (n, latent, m)
     return np.sqrt(np.linalg.eigvalsh(jacobian @ jacobian.transpose(0, 2, 1))[:, -1])
 
 
 def _draws(vae, x, mean, log_var, samples, seed):
     """Yield log p(x|z) and log p(z) − log q(z|x), `(draws, n)` each, for draws z ~ q(z|x), a few draws at a time."""
     samples, generator = whole_number(samples, "samples"), keras.random.SeedGenerator(seed)
-    sigma = vae.fixed_sigma or 1.0  # the loss with a learned sigma holds that sigma's logarithm already
-    constant = 0.5 * PIXELS * math.log(2 * math.pi * sigma**2) if vae.likelihood == "gaussian" else 0.0
+    sigma = float(vae.fixed_sigma)  # 1 where it is learned: that loss holds its sigma's logarithm already
+    m = math.prod(vae.image_shape)
+    constant = 0.5 * m * math.log(2 * math.pi * sigma**2) if vae.likelihood == "gaussian" else 0.0
     at_once = max(1, DECODED_AT_ONCE // len(x))
     for first in range(0, samples, at_once):
         draws = min(at_once, samples - first)
@@ -236,5 +239,5 @@ def _encoded(vae, x):
     """Images, checked, and the mean and log_var of q(z|x)."""
     if not isinstance(vae, VAE):
         raise TypeError(f"this measure needs a VAE, whose encoder gives a distribution. Received: {type(vae).__name__}")
-    x = check_images(x)
+    x = check_images(x, "x", vae.image_shape)
     return x, *vae.encode(x)

@@ -7,85 +7,113 @@ import keras
 from keras import layers
 
 from vae_keras.support.checks import one_of, whole_number
-from vae_keras.data import IMAGE_SHAPE
+from vae_keras.support.images import check_image_shape
 
 NETWORKS = ("dense", "conv")
 HIDDEN_UNITS = (512, 256, 64)  # of the dense encoder; the decoder mirrors them
 ACTIVATION = "gelu"  # after 5 epochs, one seed: the 2-d VAE is 3 nats better than with ReLU
 FILTERS = (32, 64)  # of the conv encoder, each halving the width
+SMALLEST = 8  # pixels, height and width, of an image for "conv"
+LAST = {"data_format": "channels_last"}  # whatever ~/.keras/keras.json says
 
 
-def make_encoder(latent_dim: int = 2, network: str = "dense", heads: Sequence[str] = ("code",)) -> keras.Model:
-    """E_phi: images `(batch, 28, 28, 1)` → one `(batch, latent_dim)` per head.
+def make_encoder(
+    latent_dim: int = 2,
+    network: str = "dense",
+    image_shape: tuple[int, int, int] = (28, 28, 1),
+    heads: Sequence[str] = ("code",),
+) -> keras.Model:
+    """E_phi: images `(batch, height, width, channels)` → one `(batch, latent_dim)` per head.
 
     Args:
         latent_dim: n, the dimension of the latent space, at least 1.
         network: "dense" (512-256-64) or "conv" (two strided convolutions, then 64 units).
+        image_shape: (height, width, channels); at least 8 × 8 for "conv".
         heads: names of the outputs: one for an autoencoder; "mean" and "log_var" for a VAE.
 
     Raises:
-        ValueError: latent_dim is not a whole number above 0, or an unknown network.
+        ValueError: latent_dim is not a whole number above 0, an unknown network, or a shape that is
+            none or too small.
     """
-    latent_dim = _check(latent_dim, network)
-    x = images = keras.Input(IMAGE_SHAPE, name="image")
+    latent_dim, image_shape = _checked(latent_dim, network, image_shape)
+    x = images = keras.Input(image_shape, name="image")
     if network == "conv":
         for filters in FILTERS:
-            x = layers.Conv2D(filters, 3, strides=2, padding="same", activation=ACTIVATION)(x)
-        x = layers.Flatten()(x)  # (batch, 7 * 7 * 64)
+            x = layers.Conv2D(filters, 3, strides=2, padding="same", activation=ACTIVATION, **LAST)(x)
+        x = layers.Flatten(**LAST)(x)  # (batch, height/4 * width/4 * 64), for the digits 7 * 7 * 64
         x = layers.Dense(64, activation=ACTIVATION)(x)
     else:
-        x = layers.Flatten()(x)  # (batch, 784)
+        x = layers.Flatten(**LAST)(x)  # (batch, m), for the digits 784
         for units in HIDDEN_UNITS:
             x = layers.Dense(units, activation=ACTIVATION)(x)
-    outputs = [layers.Dense(latent_dim, name=head)(x) for head in heads]
+    outputs = [layers.Dense(latent_dim, dtype="float32", name=head)(x) for head in heads]
     return keras.Model(images, outputs if len(heads) > 1 else outputs[0], name="encoder")
 
 
-def make_decoder(latent_dim: int = 2, network: str = "dense", activation: str | None = None) -> keras.Model:
-    """D_theta: codes `(batch, latent_dim)` → images `(batch, 28, 28, 1)`.
+def make_decoder(
+    latent_dim: int = 2,
+    network: str = "dense",
+    image_shape: tuple[int, int, int] = (28, 28, 1),
+    activation: str | None = None,
+) -> keras.Model:
+    """D_theta: codes `(batch, latent_dim)` → images `(batch, height, width, channels)`.
 
     Args:
-        latent_dim, network: as for `make_encoder`, which it mirrors.
+        latent_dim, network, image_shape: as for `make_encoder`, which it mirrors.
         activation: of the last layer: "sigmoid" gives pixels in [0, 1], None gives their logits.
 
     Raises:
-        ValueError: latent_dim is not a whole number above 0, or an unknown network.
+        ValueError: as `make_encoder`.
     """
-    latent_dim = _check(latent_dim, network)
+    latent_dim, image_shape = _checked(latent_dim, network, image_shape)
     z = keras.Input((latent_dim,), name="z")
     if network == "conv":
+        height, width, channels = image_shape
+        small = (math.ceil(height / 4), math.ceil(width / 4), FILTERS[-1])  # for the digits (7, 7, 64)
         x = layers.Dense(64, activation=ACTIVATION)(z)
-        x = layers.Dense(7 * 7 * FILTERS[-1], activation=ACTIVATION)(x)
-        x = layers.Reshape((7, 7, FILTERS[-1]))(x)
+        x = layers.Dense(math.prod(small), activation=ACTIVATION)(x)
+        x = layers.Reshape(small)(x)
         for filters in reversed(FILTERS):
-            x = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", activation=ACTIVATION)(x)
-        x = layers.Conv2D(1, 3, padding="same", activation=activation, name="pixels")(x)
+            x = layers.Conv2DTranspose(
+                filters, 3, strides=2, padding="same", activation=ACTIVATION, **LAST
+            )(x)
+        if (spare := (4 * small[0] - height, 4 * small[1] - width)) != (0, 0):
+            x = layers.Cropping2D(((0, spare[0]), (0, spare[1])), **LAST)(x)
+        x = layers.Conv2D(channels, 3, padding="same", activation=activation, name="pixels", **LAST)(x)
     else:
         x = z
         for units in reversed(HIDDEN_UNITS):
             x = layers.Dense(units, activation=ACTIVATION)(x)
-        x = layers.Dense(math.prod(IMAGE_SHAPE), activation=activation, name="pixels")(x)
-        x = layers.Reshape(IMAGE_SHAPE)(x)
+        x = layers.Dense(math.prod(image_shape), activation=activation, name="pixels")(x)
+        x = layers.Reshape(image_shape)(x)
     return keras.Model(z, x, name="decoder")
 
 
-def make_classifier() -> keras.Model:
-    """A small digit classifier, not yet compiled; its last hidden layer, "features", measures likeness.
+def make_classifier(
+    image_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10
+) -> keras.Model:
+    """A small classifier, not yet compiled; its last hidden layer, "features", measures likeness.
 
-    Images `(batch, 28, 28, 1)` → logits `(batch, 10)`.
+    Images `(batch, height, width, channels)` → logits `(batch, classes)`.
     """
     return keras.Sequential(
         [
-            keras.Input(IMAGE_SHAPE),
-            layers.Flatten(),
+            keras.Input(check_image_shape(image_shape)),
+            layers.Flatten(**LAST),
             layers.Dense(256, activation=ACTIVATION),
             layers.Dense(64, activation=ACTIVATION, name="features"),
-            layers.Dense(10, name="logits"),
+            layers.Dense(whole_number(classes, "classes"), name="logits"),
         ],
         name="classifier",
     )
 
 
-def _check(latent_dim, network):
+def _checked(latent_dim, network, image_shape):
     one_of(network, NETWORKS, "network")
-    return whole_number(latent_dim, "latent_dim")
+    shape = check_image_shape(image_shape)
+    if network == "conv" and min(shape[:2]) < SMALLEST:
+        raise ValueError(
+            f"image_shape must be at least {SMALLEST} × {SMALLEST} for network='conv'; 'dense' takes "
+            f"smaller ones. Received: image_shape={shape}"
+        )
+    return whole_number(latent_dim, "latent_dim"), shape

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import random
 import re
 from collections.abc import Callable
 
@@ -19,21 +18,15 @@ import numpy as np
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from vae_keras.support.backup import Backup, ProgressLine, TerminateOnNaN
-from vae_keras.support.checks import whole_number
-from vae_keras.data import check_images
-from vae_keras.models import VAE, Autoencoder, LatentModel
-from vae_keras.training import (
-    check_learning_rate,
-    check_save_as,
-    digest,
-    identity,
-    is_dense,
-    make_adam,
-    make_schedule,
-    plain,
-    shuffled,
-)
+from vae_keras.latent_model import LatentModel
+from vae_keras.support.backup import Backup
+from vae_keras.support.batches import Batches, digest, shuffled
+from vae_keras.support.checks import a_model, whole_number
+from vae_keras.support.files import check_save_as
+from vae_keras.support.finite import TerminateOnNaN
+from vae_keras.support.images import check_images
+from vae_keras.support.progress import ProgressLine
+from vae_keras.training import check_options, identity, make_adam, rate_for
 
 STEPS_PER_CALL = 32
 HELD_OUT_BATCH = 1000
@@ -71,7 +64,7 @@ def train_on_workers(
     Args:
         build: a function that makes the `Autoencoder` or the `VAE`, the same on each worker. All begin with the
             weights, and the seeds, of the first one, the chief.
-        x: images `(n, 28, 28, 1)` in [0, 1], all of them on each worker; or a function that loads them, such as
+        x: images `(n, height, width, channels)` in [0, 1], all of them on each worker; or a function that loads them, such as
             `lambda: load_data()[0][0]`.
         epochs: passes over x.
         validation_data: held-out images, or a function that loads them, evaluated after each epoch.
@@ -98,57 +91,54 @@ def train_on_workers(
     if not callable(build) or isinstance(build, keras.Model):
         raise TypeError(f"build must be a function that makes the model. Received: a {type(build).__name__}")
     epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
-    check_learning_rate(learning_rate)
-    order_seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
+    check_options(learning_rate)
+    if seed is not None:
+        whole_number(seed, "seed", least=0)
     workers = _Workers()
     if batch_size < len(workers):
         raise ValueError(
             f"batch_size counts the images of all workers together, at least one for each: "
             f"give a larger one, or start fewer workers. Received: batch_size={batch_size} for {len(workers)} workers"
         )
-    if save_as is not None and workers.is_chief:
-        check_save_as(save_as)
     with workers.naming_a_lost_one(backup_dir):
         workers.start(verbose)
         images = _images(x, "x")
         held_out = None if validation_data is None else _images(validation_data, "validation_data")
-        settings = {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "learning_rate": plain(learning_rate),
-            "seed": seed,
-            "images": digest(images),
-        }
-        workers.check_agreement({**settings, "validation_data": None if held_out is None else digest(held_out)})
+        rate = learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            rate = keras.saving.serialize_keras_object(rate)
+        agreed = {"epochs": epochs, "batch_size": batch_size, "learning_rate": rate, "seed": seed}
+        agreed |= {"images": digest(images), "validation_data": None if held_out is None else digest(held_out)}
+        workers.check_agreement(agreed)
         steps = math.ceil(len(images) / batch_size)
         with workers.strategy.scope():
-            model = _built(build, make_schedule(learning_rate, steps * epochs))
-        _check_last_batch(model, len(images), batch_size, workers.strategy.num_replicas_in_sync)
+            model = _built(build, rate_for(learning_rate, steps * epochs))
+        order = Batches(images, None, held_out, batch_size, seed, model.image_shape)
+        if workers.is_chief:
+            check_save_as(save_as, model)
 
         own_callbacks = [TerminateOnNaN()]
-        done, logs, seeds = 0, [], {"order": order_seed, "noise": getattr(model, "seed", None)}
+        done, logs = 0, []
         if backup_dir is not None and workers.is_chief:
-            backup = Backup(backup_dir, {**settings, **identity(model)}, steps)
-            done, seeds = backup.restore(model, seeds)
+            backup = Backup(backup_dir, {"epochs": epochs, **identity(model, order, learning_rate)})
+            done = backup.restore(model, order)
             logs = backup.logs
             own_callbacks.append(backup)
-        done, logs, seeds = workers.from_chief([done, logs, seeds])
-        if done:
-            workers.take_state_from_chief(model)
-        if isinstance(model, VAE):
-            model.seed = seeds["noise"]
+        live = {name: float(value) for name, value in getattr(model, "settings", {}).items()}
+        done, logs, order_seed, live = workers.from_chief([done, logs, order.seed, live])
+        workers.take_state_from_chief(model)
+        for name, value in live.items():
+            setattr(model, name, value)
         if verbose and workers.is_chief:
             own_callbacks.append(ProgressLine(model.name, epochs, done))
         callbacks = keras.callbacks.CallbackList(own_callbacks, add_history=True, model=model)
         callbacks.on_train_begin()
         for epoch in range(done):
             model.history.on_epoch_end(epoch, logs[epoch])
-        batches = _shuffled(len(images), batch_size, seeds["order"], done, steps)
+        batches = _shuffled(len(images), batch_size, order_seed, done, steps)
         _train(workers.strategy, model, images, batches, range(done, epochs), steps, held_out, callbacks)
         callbacks.on_train_end()
 
-        if isinstance(model, Autoencoder):
-            model._keep_code_box(model.encode(images))
         if save_as is not None and workers.is_chief:
             model.save(save_as)
         if backup_dir is not None and workers.is_chief:
@@ -213,7 +203,9 @@ class _Workers:
 
     def take_state_from_chief(self, model):
         """Give all workers the weights, the optimizer's state and the random layers' seeds that the chief has."""
-        for variable in [*model.weights, *model._seed_states(), *model.optimizer.variables]:
+        if len(self) == 1:
+            return
+        for variable in [*model.weights, *model.random_states(), *model.optimizer.variables]:
             state = variable.numpy()
             variable.assign(self.sum(state if self.is_chief else np.zeros_like(state)).astype(state.dtype))
 
@@ -281,21 +273,10 @@ def _strategy():
 
 def _built(build, schedule):
     model = build()
-    if not isinstance(model, LatentModel):
-        raise TypeError(f"build must return an Autoencoder or a VAE. Received: a {type(model).__name__}")
+    a_model(model, LatentModel, "build must return an Autoencoder or a VAE")
     model.compile(make_adam(schedule, model.dtype_policy))
     model.optimizer.build(model.trainable_variables)
     return model
-
-
-def _check_last_batch(model, count, batch_size, replicas):
-    """TensorFlow's convolutions, on a CPU, cannot do with a part of no image."""
-    last = count % batch_size or batch_size
-    if last < replicas and not is_dense(model):
-        raise ValueError(
-            f"convolutions need an image for each device in every batch: leave out the last images, or choose another "
-            f"batch_size. Received: {count} images in batches of {batch_size}, the last of {last}; {replicas} devices"
-        )
 
 
 def _images(value, name):

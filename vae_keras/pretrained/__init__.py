@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from vae_keras.support.checks import one_of
-from vae_keras.models import VAE, Autoencoder, make_autoencoder, make_vae
+from vae_keras.make import make_autoencoder, make_vae
+from vae_keras.models import VAE, Autoencoder
 
 NAMES = ("vae-2d", "vae-16d", "ae-16d")
 MAKERS: dict[str, Callable[..., VAE | Autoencoder]] = {"VAE": make_vae, "Autoencoder": make_autoencoder}

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import re
 import reprlib
 from collections.abc import Collection
 from typing import Any
@@ -51,3 +52,48 @@ def one_of(value: Any, names: Collection[str], name: str) -> str:
 
 def _is_finite(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def a_pair_of_shapes(shapes: Any) -> None:
+    """Raise an error if these are not the shapes of a pair (mean, log_var)."""
+    if not isinstance(shapes, (tuple, list)) or len(shapes) != 2 or not all(map(_is_shape, shapes)):
+        count = len(shapes) if isinstance(shapes, list) or any(map(_is_shape, shapes)) else 1
+        raise TypeError(f"Sampling is called on a pair (mean, log_var). Received: {count} of {shapes}")
+    if tuple(shapes[0]) != tuple(shapes[1]):
+        raise ValueError(
+            f"mean and log_var must have the same shape. "
+            f"Received: mean.shape={tuple(shapes[0])}, log_var.shape={tuple(shapes[1])}"
+        )
+
+
+def a_model(value: Any, kind: type, wanted: str) -> None:
+    """Raise a TypeError if `value` is not of this kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{wanted}. Received: {type(value).__name__}")
+
+
+def a_sigma(sigma: Any, likelihood: str) -> bool:
+    """Whether a VAE's sigma is to be learned; a ValueError where it is neither that nor a number above 0."""
+    if not isinstance(sigma, str):
+        return False
+    if sigma != "learned":
+        raise ValueError(f"sigma must be a number above 0, or 'learned'. Received: sigma={sigma!r}")
+    if likelihood != "gaussian":
+        raise ValueError(
+            f"sigma='learned' needs likelihood='gaussian': the other one has no sigma. "
+            f"Received: likelihood={likelihood!r}"
+        )
+    return True
+
+
+def model_name(name: Any) -> None:
+    """Raise a ValueError if TensorFlow would refuse this name, which it does in `predict`."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", name):
+        raise ValueError(
+            f"name may hold letters, digits, '.', '_' and '-', and starts with one of the first three. "
+            f"Received: name={name!r}"
+        )
+
+
+def _is_shape(value):
+    return isinstance(value, (tuple, list))

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, even if the process is killed or the machine loses its power."""
 
 import contextlib
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -38,3 +39,12 @@ def saved_whole(filepath: Any, endings: tuple[str, ...], overwrite: bool) -> Ite
         return
     with whole_or_not_at_all(filepath) as new:
         yield new
+
+
+def check_save_as(file: Any, model: Any) -> None:
+    """Raise an error where this model cannot be saved, before it is trained: ValueError, or an OSError."""
+    if file is None:
+        return
+    if not isinstance(file, (str, os.PathLike)) or not os.fspath(file).endswith(".keras"):
+        raise ValueError(f"save_as must name a file that ends in .keras. Received: save_as={file!r}")
+    check_place(file, needed=4 * sum(math.prod(weight.shape) for weight in model.weights) * 3)  # Adam's, too

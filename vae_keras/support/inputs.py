@@ -1,104 +1,199 @@
-"""What `fit`, `evaluate` and `predict` are given, checked before a step is taken: arrays, datasets, batches of images.
+"""What `fit`, `evaluate` and `predict` are given, looked at before a step is taken on it.
 
-Arrays alone are checked by `check_images` in data.py.
+Arrays are checked wholly at once; of whatever gives batches (a tf.data.Dataset, a PyDataset, a
+generator) each batch is checked before its step, and an error names it.
 """
 
 import contextlib
-import re
-from collections.abc import Iterator
+import functools
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import ArrayLike
 
 from vae_keras.support.checks import whole_number
-from vae_keras.data import IMAGE_SHAPE, check_images
+from vae_keras.support.images import check_images
 
-IN_RANGE = "must lie in [0, 1]. Received:"
-
-
-def images_of(data: Any) -> tf.Tensor:
-    x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    no_weights(sample_weight)
-    return x
+Shape = tuple[int, int, int]
 
 
-def no_weights(sample_weight: Any) -> None:
-    if sample_weight is not None:
-        raise ValueError("sample_weight is not supported: every image counts once. Received: sample_weight")
+def unpack_x_y_sample_weight(data: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
+    """A batch as a step needs it: images, what is to be drawn for them, and a weight for each image.
 
-
-def checked(x: Any, name: str = "x", batch_size: int | None = None) -> Any:
-    """Check what can be checked before training: arrays wholly, a `PyDataset` by its first batch, and a dataset by
-    its shape; its values are checked batch by batch, before a step is taken on them.
+    What is to be drawn is y where y has the images' shape, else x itself: class numbers are ignored.
     """
-    if batch_size is not None:
-        whole_number(batch_size, "batch_size")
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+    x, weight = tf.convert_to_tensor(x), 1.0 if weight is None else weight
+    y = x if y is None or len(y.shape) != len(x.shape) else tf.convert_to_tensor(y)
+    return x, y, tf.reshape(tf.cast(weight, "float32"), [-1]) if tf.is_tensor(weight) else weight
+
+
+def look_at(method: Callable) -> Callable:
+    """Wrap a Keras method that takes images, so that what it is given is looked at first.
+
+    Its signature stays Keras' own.
+    """
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def looked_at(self, *args, **kwargs):
+        if kwargs.get("_use_cached_eval_dataset"):  # by a `fit` that has looked at its validation_data
+            return method(self, *args, **kwargs)
+        given = signature.bind(self, *args, **kwargs)
+        arguments, found = given.arguments, []
+        for name in ("batch_size", "epochs"):
+            if arguments.get(name) is not None:
+                whole_number(arguments[name], name)
+        self.check_ready(method.__name__)
+        look = functools.partial(checked, shape=self.image_shape, found=found)
+        arguments["x"], y = look(arguments.get("x"), arguments.get("y"))
+        if y is not None:
+            arguments["y"] = y
+        if arguments.get("validation_data") is not None:
+            data = arguments["validation_data"]
+            arguments["validation_data"] = checked_validation(data, self.image_shape, found)
+        with told(found):
+            return method(*given.args, **given.kwargs)
+
+    return looked_at
+
+
+def checked(x: Any, y: Any = None, name: str = "x", *, shape: Shape, found: list) -> tuple[Any, Any]:
+    """x and y as Keras takes them, checked now or batch by batch.
+
+    Args:
+        x: images, or what gives batches of them.
+        y: what is to be drawn, class numbers, or None.
+        name: of x, for errors.
+        shape: of an image.
+        found: a list into which an error goes that is found while TensorFlow runs: see `told`.
+    """
+    if getattr(x, "is_checked", False) or type(x).__module__.startswith("torch."):
+        return x, y  # a dataset that `train` made of images that it has checked; a DataLoader
+    if isinstance(x, tf.data.Dataset):
+        return _checked_dataset(x, name, shape, found), y
     if isinstance(x, keras.utils.PyDataset):
         if len(x) == 0:
-            raise ValueError(f"{name} must hold at least one batch. Received: a {type(x).__name__} of length 0")
-        first = x[0]
-        check_images(first[0] if isinstance(first, (tuple, list)) else first, f"{name}[0]")
-        return x
-    if not isinstance(x, tf.data.Dataset):
-        return check_images(x, name)
-    if getattr(x, "is_checked", False):  # `train` made it, from images that it has checked
-        return x
-    spec = x.element_spec
-    no_weights(spec[2] if isinstance(spec, tuple) and len(spec) > 2 else None)
-    spec = spec[0] if isinstance(spec, tuple) else spec
-    is_tensor = isinstance(spec, tf.TensorSpec) and spec.shape.rank == 4  # and not a dictionary, or unknown
-    if not (is_tensor and spec.dtype.is_floating and spec.shape.is_compatible_with((None, *IMAGE_SHAPE))):
-        raise ValueError(f"{name} must give batches of floats in [0, 1], (batch, 28, 28, 1). Received: {spec}")
-    if x.cardinality() == 0:
-        raise ValueError(f"{name} must hold at least one batch. Received: an empty dataset")
-    return x.map(_in_range(name))
+            raise ValueError(
+                f"{name} must hold at least one batch. Received: a {type(x).__name__} of length 0"
+            )
+        return _CheckedBatches(x, name, shape, found), y
+    if inspect.isgenerator(x):
+        return (check_batch(batch, f"{name}[{i}]", shape, found) for i, batch in enumerate(x)), y
+    x = check_images(x, name, shape)
+    return x, check_target(y, x.shape)
 
 
-def check_validation(data: Any) -> Any:
-    """Return held-out images as `fit` takes them, or say what is wrong with them before anything is trained."""
-    if isinstance(data, (tuple, list)) and len(data) > 0:
-        no_weights(data[2] if len(data) > 2 else None)
-        return (checked(data[0], "validation_data"), *data[1:])
-    return None if data is None else checked(data, "validation_data")
+def check_target(y: Any, shape: tuple, name: str = "y") -> Any:
+    """y as it is to be drawn, images of x's shape; or class numbers, `(n,)`, which are left as they are."""
+    if y is None:
+        return None
+    found = np.shape(y)
+    if len(found) == 4 and found[1:] == shape[1:]:
+        return check_images(np.asarray(y), name, shape[1:])
+    if len(found) == 1 or (len(found) == 2 and found[1] == 1):
+        return y
+    raise ValueError(
+        f"{name} must hold images to be drawn, {('n', *shape[1:])}, or class numbers, (n,). "
+        f"Received: shape={found}".replace("'", "")
+    )
 
 
-def _in_range(name):
-    """A check of a dataset's batches. What it finds, `named_errors` makes readable."""
-
-    def received(images):
-        nan = tf.math.is_nan(images)
-        low, high = tf.reduce_min(tf.where(nan, 1.0, images)), tf.reduce_max(tf.where(nan, 0.0, images))
-        seen = (low, high, tf.math.count_nonzero(nan))
-        return tf.strings.format(f"{name} {IN_RANGE} a batch with values from {{}} to {{}}, {{}} NaN", seen)
-
-    @tf.autograph.experimental.do_not_convert
-    def check(images, *more):
-        inside = tf.reduce_all((images >= 0) & (images <= 1))
-        found = tf.cond(inside, lambda: "", lambda: received(tf.cast(images, "float32")))
-        with tf.control_dependencies([tf.debugging.Assert(inside, [found])]):
-            return (tf.identity(images), *more) if more else tf.identity(images)
-
-    return check
-
-
-def one_image(x: ArrayLike, name: str) -> np.ndarray:
-    x = np.asarray(x)
-    x = x[None] if x.shape == IMAGE_SHAPE else x
-    if x.shape != (1, *IMAGE_SHAPE):
-        raise ValueError(f"{name} must be one image, (28, 28, 1). Received: shape={x.shape}")
-    return x
+def check_batch(batch: Any, name: str, shape: Shape, found: list) -> Any:
+    """A batch of images, or of images and more, as it was; what is wrong with it is raised and kept."""
+    try:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        x = check_images(x, name, shape)
+        check_target(y, x.shape, f"y of {name}")
+    except (TypeError, ValueError) as error:
+        found.append(error)
+        raise
+    return batch
 
 
 @contextlib.contextmanager
-def named_errors() -> Iterator[None]:
-    """Raise what `_in_range` finds without the trace that TensorFlow puts around it."""
+def told(found: list) -> Iterator[None]:
+    """Raise what was found in a batch without the trace that TensorFlow puts around it."""
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
-        found = re.search(rf"\w+ {re.escape(IN_RANGE)}[^\]]*", error.message)
-        if not found:
-            raise
-        raise ValueError(found[0]) from None
+    except Exception:
+        if found:
+            raise found[0] from None
+        raise
+
+
+class _CheckedBatches(keras.utils.PyDataset):
+    """A PyDataset whose batches are checked as they are asked for."""
+
+    def __init__(self, batches, name, shape, found):
+        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
+        self.batches, self.check = batches, (name, shape, found)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, i):
+        name, shape, found = self.check
+        return check_batch(self.batches[i], f"{name}[{i}]", shape, found)
+
+    def on_epoch_begin(self):
+        self.batches.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.batches.on_epoch_end()
+
+
+def checked_validation(data: Any, shape: Shape, found: list) -> Any:
+    """`validation_data` of `fit`: images, or images and targets, as `checked` gives them."""
+    look = functools.partial(checked, name="validation_data", shape=shape, found=found)
+    if data is None:
+        return None
+    if not isinstance(data, (tuple, list)):
+        return look(data)[0]
+    if len(data) == 0:
+        raise ValueError("validation_data must hold images, or images and targets. Received: nothing")
+    if not 1 <= len(data) <= 3 or np.ndim(data[0]) != 4:  # images in a list, say
+        return look(data)[0]
+    x, y = look(data[0], data[1] if len(data) > 1 else None)
+    return (x, y, *data[2:])
+
+
+def _checked_dataset(dataset, name, shape, found):
+    spec = dataset.element_spec
+    parts = spec if isinstance(spec, tuple) else (spec,)
+    x = parts[0]
+    is_tensor = isinstance(x, tf.TensorSpec) and x.shape.rank == 4  # no dictionary, and known
+    if not (is_tensor and x.dtype.is_floating and x.shape.is_compatible_with((None, *shape))):
+        wanted = ", ".join(map(str, ("batch", *shape)))
+        raise ValueError(f"{name} must give batches of floats in [0, 1], ({wanted}). Received: {x}")
+    drawn = len(parts) > 1 and getattr(parts[1], "shape", None) is not None and parts[1].shape.rank
+    if drawn and drawn > 2 and not parts[1].shape.is_compatible_with((None, *shape)):
+        raise ValueError(
+            f"y must hold images to be drawn, {('n', *shape)}, or class numbers, (n,). "
+            f"Received: {parts[1]}".replace("'", "")
+        )
+    if dataset.cardinality() == 0:
+        raise ValueError(f"{name} must hold at least one batch. Received: an empty dataset")
+    images = [0, 1] if drawn == 4 else [0]
+
+    def tell(i, *batch):  # in Python, and only where something is wrong
+        batch = tuple(part.numpy() for part in batch)
+        check_batch(batch if len(batch) > 1 else batch[0], f"{name}[{i.numpy()}]", shape, found)
+
+    @tf.autograph.experimental.do_not_convert
+    def check(i, batch):
+        parts = batch if isinstance(batch, tuple) else (batch,)
+        looked_at = [tf.cast(parts[k], "float32") for k in images]
+        good = tf.reduce_all([tf.reduce_all((one >= 0) & (one <= 1)) for one in looked_at])
+        wrong = tf.cond(good, tf.no_op, lambda: tf.py_function(tell, [i, *looked_at], []))
+        with tf.control_dependencies([wrong]):
+            return tf.nest.map_structure(tf.identity, batch)
+
+    return dataset.enumerate().map(check).apply(_of_length(dataset))
+
+
+def _of_length(dataset):
+    return tf.data.experimental.assert_cardinality(dataset.cardinality())

@@ -7,8 +7,10 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_keras.support.checks import whole_number
 from vae_keras.models import VAE
+from vae_keras.support.checks import whole_number
+from vae_keras.support.networks import outputs
+from vae_keras.support.tensors import exp
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
@@ -44,21 +46,16 @@ class IWAE(VAE):
         return {**super().options, "samples": self.samples}
 
     def loss_terms(
-        self, x: tf.Tensor, noise_seed: tf.Tensor | None = None, training: bool = False
+        self, x: tf.Tensor, y: tf.Tensor | None = None, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Both terms of each image, `(batch,)` each, in nats, for k draws of z."""
-        mean, log_var = (
-            ops.repeat(ops.cast(head, "float32"), self.samples, axis=0) for head in self.encoder(x, training=training)
-        )  # (batch * k, latent) each, the draws of one image side by side
-        if noise_seed is None:
-            noise_seed = keras.random.randint((2,), 0, 2**31 - 1, seed=self.sampling.seed_generator)
-        z = self.sampling((mean, log_var), noise_seed=noise_seed)
-        epsilon = self.sampling((ops.zeros_like(mean), ops.zeros_like(log_var)), noise_seed=noise_seed)  # z's
-        z_squared, epsilon_squared = (ops.square(ops.cast(value, "float32")) for value in (z, epsilon))
-        log_ratio = 0.5 * ops.sum(z_squared - epsilon_squared - log_var, axis=-1)  # log q(z|x) − log p(z)
-        reconstruction = self.reconstruction(ops.repeat(x, self.samples, axis=0), z, training)
-        reconstruction, log_ratio = (ops.reshape(v, (-1, self.samples)) for v in (reconstruction, log_ratio))
+        k = self.samples
+        mean, log_var = (ops.repeat(head, k, axis=0) for head in outputs(self.encoder, x, training))
+        epsilon = keras.random.normal(ops.shape(mean), seed=self.sampling.seed_generator)
+        z = mean + exp(0.5 * log_var) * epsilon  # (batch * k, latent), the draws of one image side by side
+        log_ratio = 0.5 * ops.sum(z**2 - epsilon**2 - log_var, axis=-1)  # log q(z|x) − log p(z)
+        reconstruction = self.reconstruction(ops.repeat(x if y is None else y, k, axis=0), z, training)
+        reconstruction, log_ratio = (ops.reshape(v, (-1, k)) for v in (reconstruction, log_ratio))
         log_share = ops.log_softmax(-reconstruction - log_ratio, axis=-1)  # log wᵢ
-        share = ops.exp(log_share)
-        kl = log_ratio + log_share + math.log(self.samples)
-        return ops.sum(share * reconstruction, axis=-1), ops.sum(share * kl, axis=-1)
+        kl = log_ratio + log_share + math.log(k)
+        return ops.sum(ops.exp(log_share) * reconstruction, axis=-1), ops.sum(ops.exp(log_share) * kl, axis=-1)

@@ -1,0 +1,50 @@
+"""Numbers of a model that may be set at any time, as an optimizer's learning_rate may."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class Setting:
+    """`vae.beta = 0.5`, also in a callback, acts from the next step on; `float(vae.beta)` reads it.
+
+    A plain number would act as long as a step is traced, and never again. What is read is a
+    variable; a variable of one's own, given to the constructor, is used as it is.
+
+    Args:
+        check: called with a value and the setting's name; raises a ValueError if it is out of range.
+    """
+
+    def __init__(self, check: Callable[[Any, str], float]) -> None:
+        self.check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, model: Any, owner: type | None = None) -> Any:
+        if model is None:
+            return self
+        if self.name not in model.__dict__.get("settings", {}):  # Keras looks before it sets
+            raise AttributeError(self.name)
+        return model.settings[self.name]
+
+    def __set__(self, model: Any, value: Any) -> None:
+        settings = model.__dict__.setdefault("settings", {})
+        given = isinstance(value, (tf.Variable, keras.Variable))
+        self.check(float(value.numpy()) if given else value, self.name)
+        if self.name in settings:
+            settings[self.name].assign(value)
+        else:
+            settings[self.name] = value if given else _Number(value, trainable=False, name=self.name)
+
+
+class _Number(keras.Variable):
+    """A variable that shows itself as the number that it holds."""
+
+    def __format__(self, form):
+        return format(float(self), form)
+
+    def __repr__(self):
+        return repr(float(self))
