@@ -139,7 +139,7 @@ class VAE(LatentModel):
     heads = 2
     beta = Setting(not_negative)
     reconstruction_weight = Setting(not_negative)
-    fixed_sigma = Setting(above_zero)
+    fixed_sigma = Setting(above_zero, "sigma")
 
     def __init__(
         self,

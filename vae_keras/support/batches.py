@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_keras.support.checks import whole_number
-from vae_keras.support.inputs import checked, checked_validation
+from vae_keras.support.inputs import checked, checked_arrays, checked_validation
 
 
 class Batches:
@@ -32,7 +32,7 @@ class Batches:
         self.given_seed, self.batch_size = seed, batch_size
         self.is_dataset = isinstance(x, tf.data.Dataset)
         found: list = []
-        self.x, self.y = (x, None) if self.is_dataset else checked(x, y, shape=shape, found=found)
+        self.x, self.y = (x, None) if self.is_dataset else checked_arrays(x, y, shape=shape)
         if self.is_dataset:
             checked(x, shape=shape, found=found)  # each batch, `fit` checks
             if y is not None:

@@ -69,7 +69,7 @@ def a_pair_of_shapes(shapes: Any) -> None:
 def a_model(value: Any, kind: type, wanted: str) -> None:
     """Raise a TypeError if `value` is not of this kind."""
     if not isinstance(value, kind):
-        raise TypeError(f"{wanted}. Received: {type(value).__name__}")
+        raise TypeError(f"{wanted}. Received: a {type(value).__name__}")
 
 
 def a_sigma(sigma: Any, likelihood: str) -> bool:

@@ -45,11 +45,11 @@ def look_at(method: Callable) -> Callable:
         given = signature.bind(self, *args, **kwargs)
         arguments, found = given.arguments, []
         for name in ("batch_size", "epochs"):
-            if arguments.get(name) is not None:
+            if name in arguments and (name, arguments[name]) != ("batch_size", None):
                 whole_number(arguments[name], name)
         self.check_ready(method.__name__)
-        look = functools.partial(checked, shape=self.image_shape, found=found)
-        arguments["x"], y = look(arguments.get("x"), arguments.get("y"))
+        look = checked_arrays if "on_batch" in method.__name__ else functools.partial(checked, found=found)
+        arguments["x"], y = look(arguments.get("x"), arguments.get("y"), shape=self.image_shape)
         if y is not None:
             arguments["y"] = y
         if arguments.get("validation_data") is not None:
@@ -83,6 +83,11 @@ def checked(x: Any, y: Any = None, name: str = "x", *, shape: Shape, found: list
         return _CheckedBatches(x, name, shape, found), y
     if inspect.isgenerator(x):
         return (check_batch(batch, f"{name}[{i}]", shape, found) for i, batch in enumerate(x)), y
+    return checked_arrays(x, y, name, shape)
+
+
+def checked_arrays(x: Any, y: Any = None, name: str = "x", shape: Shape | None = None) -> tuple[Any, Any]:
+    """Images, and what is to be drawn for them or class numbers or None, checked."""
     x = check_images(x, name, shape)
     return x, check_target(y, x.shape)
 
@@ -155,8 +160,6 @@ def checked_validation(data: Any, shape: Shape, found: list) -> Any:
         return look(data)[0]
     if len(data) == 0:
         raise ValueError("validation_data must hold images, or images and targets. Received: nothing")
-    if not 1 <= len(data) <= 3 or np.ndim(data[0]) != 4:  # images in a list, say
-        return look(data)[0]
     x, y = look(data[0], data[1] if len(data) > 1 else None)
     return (x, y, *data[2:])
 

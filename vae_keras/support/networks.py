@@ -62,8 +62,8 @@ def shapes_of(encoder: Any, decoder: Any, heads: int, image_shape: tuple | None)
 
 def _image_shape(encoder, decoder, given):
     """An image's shape: as given, as a network says, or else that of the lecture's digits."""
-    said = [given, _said(encoder, "input_shape"), _said(decoder, "output_shape"), (28, 28, 1)]
-    shape = next(shape for shape in said if shape is not None)
+    said = [_said(encoder, "input_shape"), _said(decoder, "output_shape"), (28, 28, 1)]
+    shape = given or next(shape for shape in said if shape is not None and len(shape) == 3)
     if len(shape) != 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
         raise ValueError(
             f"encoder must take {IMAGES}; where it leaves a size open, say image_shape=(28, 28, 1). "

@@ -15,10 +15,11 @@ class Setting:
 
     Args:
         check: called with a value and the setting's name; raises a ValueError if it is out of range.
+        shown: what errors call it, if not by its name.
     """
 
-    def __init__(self, check: Callable[[Any, str], float]) -> None:
-        self.check = check
+    def __init__(self, check: Callable[[Any, str], float], shown: str = "") -> None:
+        self.check, self.shown = check, shown
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -33,7 +34,7 @@ class Setting:
     def __set__(self, model: Any, value: Any) -> None:
         settings = model.__dict__.setdefault("settings", {})
         given = isinstance(value, (tf.Variable, keras.Variable))
-        self.check(float(value.numpy()) if given else value, self.name)
+        self.check(float(value.numpy()) if given else value, self.shown or self.name)
         if self.name in settings:
             settings[self.name].assign(value)
         else:
