@@ -4,8 +4,8 @@ import keras
 from keras import layers
 
 from vae_keras import VAE, Autoencoder
-IMAGE_SHAPE = (28, 28, 1)
 
+IMAGE_SHAPE = (28, 28, 1)
 VAE_HEADS = ("mean", "log_var")
 
 
@@ -68,3 +68,15 @@ def noiseless_vae(**options):
     x = layers.Flatten()(images)
     mean, log_var = layers.Dense(2)(x), layers.Dense(2, **constant(-80.0))(x)
     return VAE(keras.Model(images, (mean, log_var)), small_decoder(), **options)
+
+
+def drawn(layer, pair, step=4):
+    """What a `Sampling` layer draws in the step of this number."""
+    with layer.seed_generator.at(step):
+        return layer(pair)
+
+
+def terms(model, x, step=4):
+    """Both terms of a VAE's loss, with the noise of the step of this number."""
+    with model.sampling.seed_generator.at(step):
+        return model.loss_terms(x)

@@ -1,3 +1,7 @@
+import contextlib
+import io
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,3 +35,38 @@ def test_evidence_may_be_any_object(evidence):
     with pytest.raises(AssertionError) as error:
         claim("the loss falls", False, evidence)
     assert str(error.value).endswith(str(evidence))
+
+
+CODE_PAGES = ["cp1252", "ascii"]  # of consoles that have no ✓, as many a Windows' is
+
+
+def on_console(encoding, show):
+    """What a console with this code page shows of what `show` prints."""
+    shown = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n", write_through=True)
+    with contextlib.redirect_stdout(shown):
+        show()
+    return shown.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", CODE_PAGES)
+def test_a_console_without_a_tick_is_told_in_words(encoding):
+    shown = on_console(encoding, lambda: claim("the code is shorter", True))
+    assert shown == "OK the code is shorter\n"
+    assert on_console(encoding, lambda: claim("σ is learned", True)) == "OK ? is learned\n"
+
+
+@pytest.mark.parametrize("encoding", CODE_PAGES)
+def test_a_claim_that_fails_can_be_shown_on_such_a_console(encoding):
+    def show():
+        with pytest.raises(AssertionError) as error:
+            claim("the loss falls", False, "from 3.5 → 4")
+        print(error.value)
+
+    assert on_console(encoding, show) == "FAILS the loss falls\n  measured: from 3.5 ? 4\n"
+
+
+def test_without_a_console_a_claim_is_silent(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    claim("the loss falls", True)
+    with pytest.raises(AssertionError, match="✗ the loss falls"):
+        claim("the loss falls", False)

@@ -11,7 +11,7 @@ from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import integrate, stats
-from small import constant_decoder, constant_encoder, small_vae
+from small import constant_decoder, constant_encoder, drawn, small_vae
 
 from vae_keras import (
     VAE,
@@ -307,10 +307,10 @@ def test_the_gradient_of_the_bernoulli_loss_is_its_slope(pair):
 def test_the_gradient_of_a_draw_is_its_slope(pair):
     mean, log_var = pair
     h, layer = 2**-5, Sampling(seed=0)
-    noise = np.abs(float64(layer((mean, log_var), noise_seed=(3, 4))) - mean)  # sigma · |epsilon|
+    noise = np.abs(float64(drawn(layer, (mean, log_var))) - mean)  # sigma · |epsilon|
     for at, f, curve in (
-        (mean, lambda v: layer((v, log_var), noise_seed=(3, 4)), 0),
-        (log_var, lambda v: layer((mean, v), noise_seed=(3, 4)), noise / 8 * math.exp(h / 2)),
+        (mean, lambda v: drawn(layer, (v, log_var)), 0),
+        (log_var, lambda v: drawn(layer, (mean, v)), noise / 8 * math.exp(h / 2)),
     ):
         weights = np.random.default_rng(0).uniform(1, 2, at.shape).astype("float32")  # a slip between numbers shows
         slope = gradient(lambda v, f=f, weights=weights: tf.reduce_sum(weights * f(v), axis=1), at)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from small import noiseless_vae, small_autoencoder, small_decoder, small_encoder, small_vae
 
 from vae_keras import VAE, plot_manifold, train, training
+from vae_keras.support.batches import shuffled_batches
 
 
 def weights_of(model):
@@ -71,7 +72,7 @@ def test_the_order_derives_from_seed_and_step(no_xla):
         first, second = recorded_epochs(100, epochs=2, batch_size=batch_size, seed=1)[0]
         assert not np.array_equal(first, second)
         for step, order in ((0, first), (100 // batch_size, second)):  # training that resumes at this step
-            resumed = training.shuffled_batches(numbered(100), batch_size, 1, tf.Variable(step))
+            resumed = shuffled_batches(numbered(100), batch_size, 1, tf.Variable(step))
             np.testing.assert_array_equal(np.concatenate([np.rint(x[:, 0, 0, 0] * 100) for x in resumed]), order)
     assert not np.array_equal(recorded_epochs(100, epochs=1, batch_size=100, seed=2)[0][0], first)
 
@@ -160,9 +161,8 @@ def test_training_learns_and_reports_held_out_losses(no_xla, digits, build):
     model = build()
     history = train(model, x_train, epochs=3, validation_data=x_test, learning_rate=1e-2, verbose=False).history
     assert history["val_loss"][-1] < history["loss"][0] / 2
-    assert model.evaluate(x_test, verbose=0, return_dict=True)["loss"] == pytest.approx(
-        history["val_loss"][-1], rel=0.01
-    )
+    held_out = model.evaluate(x_test, batch_size=1000, verbose=0, return_dict=True)["loss"]
+    assert held_out == pytest.approx(history["val_loss"][-1], rel=1e-5)
 
 
 def test_the_learning_rate_falls_along_half_a_cosine_to_zero(no_xla, images):
@@ -188,10 +188,12 @@ def test_a_schedule_is_used_as_it_is(no_xla, images):
 
 def test_an_autoencoder_knows_its_box_after_silent_training(no_xla, images, capsys):
     autoencoder = small_autoencoder()
-    train(autoencoder, images, epochs=1, verbose=False)
+    train(autoencoder, images, epochs=20, verbose=False)
     assert capsys.readouterr().out == ""
     codes = autoencoder.encode(images)
-    np.testing.assert_allclose(autoencoder.code_box.numpy(), [codes.min(axis=0), codes.max(axis=0)], rtol=1e-3)
+    low, high = autoencoder.code_box.numpy()
+    assert np.mean((codes >= low) & (codes <= high)) > 0.98
+    np.testing.assert_allclose(high - low, np.ptp(codes, axis=0), rtol=0.05)  # codes of the last epoch alone
 
 
 def test_progress_is_one_line_with_name_and_losses(no_xla, images, capsys):

@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 
-from vae_keras import callbacks, load_data, make_vae, train
+from vae_keras import TerminateOnNaN, load_data, make_vae, train
 
 EPOCHS, BATCH_SIZE = 4, 50
 POINTS = ("before the first backup", "between two backups", "while a backup is written", "between a backup's files")
@@ -43,8 +43,8 @@ def die():
 
 def die_at(point):
     """Arrange that this process is killed at one of the POINTS of its training."""
-    on_train_batch_end, replace = callbacks.TerminateOnNaN.on_train_batch_end, os.replace
-    replaced = []  # record and state of each epoch
+    on_train_batch_end, replace = TerminateOnNaN.on_train_batch_end, os.replace
+    replaced = []  # state and record of each epoch
 
     def after_a_batch(self, batch, logs=None):
         on_train_batch_end(self, batch, logs)
@@ -52,17 +52,18 @@ def die_at(point):
             die()
 
     def in_place_of_a_file(new, file):
-        if pathlib.Path(file).name not in ("record.json", "state.weights.h5"):
+        if not pathlib.Path(file).name.startswith(("record.json", "state-")):
             return replace(new, file)
-        if point in POINTS[2:] and len(replaced) == 3:  # the second epoch's state
-            if point == POINTS[2]:
-                with open(new, "rb+") as half:
-                    half.truncate(os.path.getsize(new) // 2)
+        if point == POINTS[2] and len(replaced) == 2:  # the second epoch's state
+            with open(new, "rb+") as half:
+                half.truncate(os.path.getsize(new) // 2)
+            die()
+        if point == POINTS[3] and len(replaced) == 3:  # its state is there, and no record names it
             die()
         replaced.append(file)
         return replace(new, file)
 
-    callbacks.TerminateOnNaN.on_train_batch_end, os.replace = after_a_batch, in_place_of_a_file
+    TerminateOnNaN.on_train_batch_end, os.replace = after_a_batch, in_place_of_a_file
 
 
 def main():

@@ -233,7 +233,7 @@ class VAE(LatentModel):
     @property
     def sigma(self) -> Any:
         """Standard deviation of a pixel: as set, or as learned so far."""
-        return ops.exp(self.log_sigma) if self.learns_sigma else self.fixed_sigma
+        return math.exp(float(self.log_sigma)) if self.learns_sigma else self.fixed_sigma
 
     @sigma.setter
     def sigma(self, value):

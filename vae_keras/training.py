@@ -112,7 +112,7 @@ def compile_for(
     with strategy.scope():  # else each replica would count the steps of all
         optimizer = optimizer or make_adam(rate, model.dtype_policy)
         model.compile(
-            optimizer, jit_compile=xla or "auto", steps_per_execution=min(32, steps) if alone else 1
+            optimizer=optimizer, jit_compile=xla or "auto", steps_per_execution=min(32, steps) if alone else 1
         )
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
 

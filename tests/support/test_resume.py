@@ -11,7 +11,7 @@ import pytest
 from killed import POINTS, equal, training
 from small import small_autoencoder, small_vae
 
-from vae_keras import VAE, callbacks, load_model, train
+from vae_keras import VAE, TerminateOnNaN, load_model, train
 
 TESTS = pathlib.Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def killed(x, tmp_path_factory):
     np.save(folder / "x.npy", x)
     script = "import sys, numpy, killed; killed.die_at(sys.argv[1]); killed.training(sys.argv[2], numpy.load('x.npy'))"
     folders = {point: folder / str(i) for i, point in enumerate(POINTS)}
-    code = f"import sys; sys.path.insert(0, {str(TESTS)!r}); {script}"
+    code = f"import sys; sys.path[:0] = {[str(TESTS), str(TESTS.parent / 'tools')]!r}; {script}"
     running = [subprocess.Popen([sys.executable, "-c", code, *map(str, pair)], cwd=folder) for pair in folders.items()]
     assert all(process.wait(timeout=300) != 0 for process in running)
     return folders
@@ -41,7 +41,7 @@ def killed(x, tmp_path_factory):
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_training_goes_on_to_the_same_weights_bit_for_bit(whole, killed, x, point):
-    saved = (killed[point] / "state.weights.h5").exists()
+    saved = (killed[point] / "record.json").exists()
     assert saved == (point != POINTS[0])
     assert equal(whole, training(killed[point], x))
     assert not killed[point].exists()  # the training is complete
@@ -61,7 +61,7 @@ def crash(no_xla, monkeypatch):
 
     def until_crash(*args, **options):
         with monkeypatch.context() as patch:
-            patch.setattr(callbacks.TerminateOnNaN, "on_epoch_begin", Crash.on_epoch_begin)
+            patch.setattr(TerminateOnNaN, "on_epoch_begin", Crash.on_epoch_begin)
             with pytest.raises(KeyboardInterrupt):
                 train(*args, **options, verbose=False)
 
@@ -162,7 +162,7 @@ def test_the_backup_of_another_training_is_refused_and_kept(crash, x, tmp_path, 
         np.testing.assert_array_equal(weight, old)
 
 
-@pytest.mark.parametrize("file", ["state.weights.h5", "record.json"])
+@pytest.mark.parametrize("file", ["state-2.weights.h5", "record.json"])
 @pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"", lambda whole: b"[1]"])
 def test_a_damaged_backup_is_refused(crash, x, tmp_path, file, damage):
     crash(small_vae(), x, epochs=4, backup_dir=tmp_path)
@@ -176,7 +176,7 @@ def test_a_backup_with_the_state_of_another_optimizer_is_refused(crash, x, tmp_p
     other = small_vae()
     other.compile("sgd")
     other.optimizer.build(other.trainable_variables)
-    other.save_weights(tmp_path / "state.weights.h5")
+    other.save_weights(tmp_path / "state-2.weights.h5")
     model = small_vae()
     before = model.get_weights()
     with pytest.raises(ValueError, match="cannot be read"):  # Keras only warns, and begins with an empty state
@@ -216,3 +216,29 @@ def test_a_backup_dir_that_is_a_file_is_an_error_before_training(x, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         train(small_vae(), x, backup_dir=tmp_path / "file")
+
+
+def test_a_setting_that_a_callback_changed_comes_from_the_backup(crash, x, tmp_path):
+    def anneal(model):
+        def set_beta(epoch, logs):
+            if epoch == 0:  # once: a callback need not know all epochs
+                model.beta = 0.25
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=set_beta)
+
+    whole, crashed, resumed = (small_vae(seed=1) for _ in range(3))
+    crashed.set_weights(whole.get_weights())
+    options = {"epochs": 4, "seed": 1}
+    train(whole, x, **options, callbacks=anneal(whole), verbose=False)
+    crash(crashed, x, **options, callbacks=anneal(crashed), backup_dir=tmp_path / "backup")
+    train(resumed, x, **options, callbacks=anneal(resumed), verbose=False, backup_dir=tmp_path / "backup")
+    assert float(resumed.beta) == 0.25
+    for weight, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_a_training_that_stops_early_has_as_many_epochs_as_losses(no_xla, x, tmp_path):
+    stop = keras.callbacks.EarlyStopping("loss", min_delta=1e9)  # never good enough
+    history = train(small_vae(), x, epochs=12, verbose=False, callbacks=stop, backup_dir=tmp_path / "backup")
+    assert history.epoch == [0, 1]
+    assert len(history.history["loss"]) == 2

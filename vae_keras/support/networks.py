@@ -18,9 +18,7 @@ IMAGES = "images (batch, height, width, channels)"
 
 def outputs(network: Any, inputs: tf.Tensor, training: bool | None = False) -> tuple:
     """All that a network gives, in float32, as a tuple; of a dictionary its mean and its log_var."""
-    if getattr(network, "compute_dtype", None) == "float16":
-        inputs = ops.clip(inputs, -LARGEST_IN_FLOAT16, LARGEST_IN_FLOAT16)
-    count = None
+    count, inputs = None, in_range(network, inputs)
     if replicas.several():
         count, inputs = ops.shape(inputs)[0], replicas.never_empty(tf.convert_to_tensor(inputs))
     given = network(inputs, training=training)
@@ -28,6 +26,13 @@ def outputs(network: Any, inputs: tf.Tensor, training: bool | None = False) -> t
         given = _of_dictionary(given)
     given = given if isinstance(given, (tuple, list)) else [given]
     return tuple(ops.cast(one if count is None else one[:count], "float32") for one in given)
+
+
+def in_range(network: Any, values: tf.Tensor) -> tf.Tensor:
+    """Values as a network can take them: one that computes in float16 ends long before float32 does."""
+    if getattr(network, "compute_dtype", None) != "float16":
+        return values
+    return ops.clip(values, -LARGEST_IN_FLOAT16, LARGEST_IN_FLOAT16)
 
 
 def _of_dictionary(given):

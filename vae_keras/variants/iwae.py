@@ -9,7 +9,7 @@ from keras import ops
 
 from vae_keras.models import VAE
 from vae_keras.support.checks import whole_number
-from vae_keras.support.networks import outputs
+from vae_keras.support.networks import in_range, outputs
 from vae_keras.support.tensors import exp
 
 
@@ -52,7 +52,7 @@ class IWAE(VAE):
         k = self.samples
         mean, log_var = (ops.repeat(head, k, axis=0) for head in outputs(self.encoder, x, training))
         epsilon = keras.random.normal(ops.shape(mean), seed=self.sampling.seed_generator)
-        z = mean + exp(0.5 * log_var) * epsilon  # (batch * k, latent), the draws of one image side by side
+        z = in_range(self.decoder, mean + exp(0.5 * log_var) * epsilon)  # (batch * k, latent)
         log_ratio = 0.5 * ops.sum(z**2 - epsilon**2 - log_var, axis=-1)  # log q(z|x) − log p(z)
         reconstruction = self.reconstruction(ops.repeat(x if y is None else y, k, axis=0), z, training)
         reconstruction, log_ratio = (ops.reshape(v, (-1, k)) for v in (reconstruction, log_ratio))
