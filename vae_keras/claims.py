@@ -1,5 +1,7 @@
 """A statement of the lecture, checked where it stands."""
 
+import sys
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -8,7 +10,8 @@ def claim(statement: str, holds: ArrayLike, evidence: object = "") -> None:
     """Print `✓ statement` if it holds on this run, else fail with the evidence.
 
     Args:
-        statement: one sentence, the same on every run: numbers belong in `evidence` or in the table beside it.
+        statement: one sentence, the same on every run: numbers belong in `evidence` or in the table
+            beside it.
         holds: one truth value, also NumPy's or TensorFlow's.
         evidence: what was measured; shown when the claim fails.
 
@@ -17,9 +20,24 @@ def claim(statement: str, holds: ArrayLike, evidence: object = "") -> None:
         TypeError: `holds` is not one truth value.
     """
     truth = np.asarray(holds)
-    if truth.dtype != bool or truth.size != 1:  # bool() would take nan, "False" and any other text as true
+    # bool() would take nan, "False" and any other text as true
+    if truth.dtype != bool or truth.size != 1:
         received = f"holds={holds!r}" if truth.size == 1 else f"an array of shape {truth.shape}"
-        raise TypeError(f"claim needs one truth value: compare, or use .all() or .any(). Received: {received}")
+        raise TypeError(
+            f"claim needs one truth value: compare, or use .all() or .any(). Received: {received}"
+        )
     if not truth:
-        raise AssertionError(f"✗ {statement}" + (f"\n  measured: {evidence}" if str(evidence) else ""))
-    print(f"✓ {statement}")
+        measured = f"\n  measured: {evidence}" if str(evidence) else ""
+        raise AssertionError(_printable(f"✗ {statement}{measured}"))
+    print(_printable(f"✓ {statement}"))
+
+
+def _printable(text):
+    """As it is, or in words where the console's code page, as Windows' cp1252, has no ✓ or σ."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # there may be no console
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("✓", "OK", 1).replace("✗", "FAILS", 1)
+        return text.encode(encoding, "replace").decode(encoding)
+    return text

@@ -1,4 +1,6 @@
-"""What an autoencoder and a VAE have in common: two networks, and what one does with their codes."""
+"""What an autoencoder and a VAE have in common: two networks, and what one does with their
+codes.
+"""
 
 from typing import Any
 
@@ -11,20 +13,24 @@ from vae_keras.paths import PATHS
 from vae_keras.support.checks import model_name, one_of
 from vae_keras.support.finite import Mean
 from vae_keras.support.image_model import ImageModel
-from vae_keras.support.images import one_image
-from vae_keras.support.networks import check_codes, in_batches, shapes_of
+from vae_keras.support.images import check_images, one_image
+from vae_keras.support.networks import check_codes, in_batches, outputs, shapes_of
 
 
 class LatentModel(ImageModel):
     """An encoder, a decoder, and what one does with both: the base of `Autoencoder` and `VAE`.
 
-    `heads` says how many outputs the encoder has, `encode` calls it, and `images_from` calls the decoder.
+    `heads` says how many outputs the encoder has; `images_from` decodes.
     """
 
     heads: int
 
     def __init__(
-        self, encoder: keras.Layer, decoder: keras.Layer, image_shape: tuple | None = None, **kwargs: Any
+        self,
+        encoder: keras.Layer,
+        decoder: keras.Layer,
+        image_shape: tuple | None = None,
+        **kwargs: Any,
     ) -> None:
         if kwargs.get("name") is not None:
             model_name(kwargs["name"])
@@ -35,8 +41,18 @@ class LatentModel(ImageModel):
         self.loss_tracker = Mean(name="loss")
         self.built = True  # both networks are; else Keras loses the optimizer's state when it loads
 
+    def encode(self, x: np.ndarray) -> Any:
+        """Images `(n, height, width, channels)` → z `(n, latent)`, as a NumPy array; of a VAE
+        `(mean, log_var)` of q(z|x), two such arrays.
+        """
+        x = check_images(x, "x", self.image_shape)
+        codes = in_batches(lambda images: outputs(self.encoder, images), x)
+        return codes[0] if self.heads == 1 else codes
+
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
-        """Images `(n, height, width, channels)` → x̂, in [0, 1]; a VAE's through the mean of q(z|x)."""
+        """Images `(n, height, width, channels)` → x̂, in [0, 1]; a VAE's through the mean of
+        q(z|x).
+        """
         return self.decode(self._codes(x))
 
     def decode(self, z: ArrayLike) -> np.ndarray:
@@ -65,7 +81,9 @@ class LatentModel(ImageModel):
         """
         one_of(path, PATHS, "path")
         ends = {"x_a": x_a, "x_b": x_b}
-        z_a, z_b = (self._codes(one_image(x, name, self.image_shape))[0] for name, x in ends.items())
+        z_a, z_b = (
+            self._codes(one_image(x, name, self.image_shape))[0] for name, x in ends.items()
+        )
         return self.decode(PATHS[path](z_a, z_b, steps))
 
     def track(self, weight: Any, **terms: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -79,13 +97,26 @@ class LatentModel(ImageModel):
         codes = self.encode(x)
         return codes if self.heads == 1 else codes[0]
 
+    @property
+    def metrics(self):
+        return [self.loss_tracker]
+
     def get_config(self):
         networks = {"dtype": self.dtype_policy, "encoder": self.encoder, "decoder": self.decoder}
-        config = {key: keras.saving.serialize_keras_object(value) for key, value in networks.items()}
-        return {"name": self.name, "trainable": self.trainable, "image_shape": self.image_shape, **config}
+        config = {
+            key: keras.saving.serialize_keras_object(value) for key, value in networks.items()
+        }
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "image_shape": self.image_shape,
+            **config,
+        }
 
     @classmethod
     def from_config(cls, config):
         networks = {key: config[key] for key in ("dtype", "encoder", "decoder")}
-        made = {key: keras.saving.deserialize_keras_object(value) for key, value in networks.items()}
+        made = {
+            key: keras.saving.deserialize_keras_object(value) for key, value in networks.items()
+        }
         return cls(**{**config, **made})

@@ -14,7 +14,9 @@ def make_autoencoder(
 ) -> Autoencoder:
     """An autoencoder, not yet compiled. network: "dense" or "conv"; name: shown while it trains."""
     encoder = make_encoder(latent_dim, network, image_shape)
-    return Autoencoder(encoder, make_decoder(latent_dim, network, image_shape, "sigmoid"), name=name)
+    return Autoencoder(
+        encoder, make_decoder(latent_dim, network, image_shape, "sigmoid"), name=name
+    )
 
 
 def make_vae(
@@ -25,4 +27,6 @@ def make_vae(
 ) -> VAE:
     """A VAE, not yet compiled. network: "dense" or "conv"; the options are those of `VAE`."""
     encoder = make_encoder(latent_dim, network, image_shape, heads=("mean", "log_var"))
-    return VAE(encoder, make_decoder(latent_dim, network, image_shape), **{"name": "vae", **vae_options})
+    return VAE(
+        encoder, make_decoder(latent_dim, network, image_shape), **{"name": "vae", **vae_options}
+    )

@@ -13,12 +13,11 @@ from vae_keras.layers import Sampling
 from vae_keras.losses import bernoulli_loss, kl_divergence, reconstruction_loss
 from vae_keras.support.checks import a_sigma, above_zero, not_negative, one_of, whole_number
 from vae_keras.support.finite import Mean
-from vae_keras.support.images import check_images
 from vae_keras.support.inputs import unpack_x_y_sample_weight
-from vae_keras.support.networks import check_logits, in_batches, outputs
+from vae_keras.support.networks import check_logits, outputs
 from vae_keras.support.noise import fresh_noise, repeated_noise
 from vae_keras.support.replicas import mean_over_images, of_all, share
-from vae_keras.support.settings import Setting
+from vae_keras.support.settings import Setting, settable
 from vae_keras.support.tensors import exp, wider
 
 LIKELIHOODS = ("gaussian", "bernoulli")
@@ -27,23 +26,29 @@ HALF = math.sqrt(0.5)  # the sigma at which ‖x − x̂‖² / (2σ²) is ‖x 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
 class Autoencoder(LatentModel):
-    """x' = D_theta(E_phi(x)), trained to minimise the mean of ‖x − x'‖² over images (rows L01 to L03).
+    """x' = D_theta(E_phi(x)), trained to minimise the mean of ‖x − x'‖² over images.
+
+    `fit(x, y)` draws y where y are images (denoising); class numbers in its place are ignored.
 
     Args:
-        encoder: Keras network from images `(batch, height, width, channels)` to codes `(batch, latent)`.
-        decoder: Keras network from codes to images in [0, 1].
+        encoder: Keras network, images `(batch, height, width, channels)` → z `(batch, latent)`.
+        decoder: Keras network, z → images in [0, 1].
         image_shape: (height, width, channels), where the networks leave it open.
-
-    `fit(x, y)` draws y for x where y are images (denoising); class numbers in its place are ignored.
 
     Raises:
         ValueError: the networks' shapes do not fit.
+
+    Source: slides "Autoencoders: Definition" and "Training an Autoencoder" (rows L01 to L03).
     """
 
     heads = 1
 
     def __init__(
-        self, encoder: keras.Layer, decoder: keras.Layer, image_shape: tuple | None = None, **kwargs: Any
+        self,
+        encoder: keras.Layer,
+        decoder: keras.Layer,
+        image_shape: tuple | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(encoder, decoder, image_shape, **kwargs)
         self.code_box = self.add_weight(
@@ -72,22 +77,15 @@ class Autoencoder(LatentModel):
         x, y, weight = unpack_x_y_sample_weight(data)
         return self.track(weight, loss=reconstruction_loss(y, self(x), HALF))
 
-    def encode(self, x: np.ndarray) -> np.ndarray:
-        """Images `(n, height, width, channels)` → z `(n, latent)`, as a NumPy array."""
-        x = check_images(x, "x", self.image_shape)
-        return in_batches(lambda images: outputs(self.encoder, images)[0], x)
-
     def images_from(self, z: tf.Tensor) -> tf.Tensor:
         """`decode` for tensors: gradients pass."""
         return ops.clip(outputs(self.decoder, z)[0], 0.0, 1.0)  # one's own decoder may leave [0, 1]
 
     def sample(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Decode n codes drawn evenly from the box of the training codes of the last epoch (row L07).
+        """Decode n codes drawn evenly from the box of the last epoch's training codes (row L07).
 
-        An autoencoder has no distribution over z: the box is the simplest guess.
-
-        Returns:
-            `(n, height, width, channels)` in [0, 1].
+        An autoencoder has no distribution over z: the box is the simplest guess. Returns images
+        `(n, height, width, channels)` in [0, 1].
 
         Raises:
             ValueError: n is not a whole number above 0.
@@ -95,40 +93,35 @@ class Autoencoder(LatentModel):
         """
         low, high = ops.convert_to_numpy(self.code_box)
         if not np.any(high > low):
-            raise RuntimeError("this autoencoder has no training codes to sample between: call fit first")
+            raise RuntimeError("an autoencoder samples between its training codes: call fit first")
         share_of_box = keras.random.uniform((whole_number(n, "n"), self.latent_dim), seed=seed)
         return self.decode(low + (high - low) * ops.convert_to_numpy(share_of_box))
-
-    @property
-    def metrics(self):
-        return [self.loss_tracker]
 
 
 @keras.saving.register_keras_serializable(package="vae_keras")
 class VAE(LatentModel):
     """Variational autoencoder (slide rows L08 to L24).
 
-    Minimises, as a mean over images, reconstruction_weight · reconstruction + beta · KL(q(z|x) ‖ N(0, I)),
-    in nats. beta, reconstruction_weight and sigma may be set at any time, as `vae.beta = 0.5`, by a
-    callback, too: they act from the next step on, and are saved. The noise of a training step derives
-    from (seed, step) alone, so a run can be repeated. (XLA and plain TensorFlow make different numbers of
-    the same seed: compare runs of one kind.)
+    Minimises, in nats and as a mean over images,
+    reconstruction_weight · reconstruction + beta · KL(q(z|x) ‖ N(0, I)). Both weights and sigma may
+    be set at any time, as `vae.beta = 0.5`, by a callback, too: they act from the next step on.
+
+    The noise of a training step derives from (seed, step) alone, so a run can be repeated. (XLA and
+    plain TensorFlow make different numbers of the same seed: compare runs of one kind.)
+    `fit(x, y)` draws y where y are images (denoising); class numbers in its place are ignored.
 
     Args:
-        encoder: Keras network from images `(batch, height, width, channels)` to `(mean, log_var)`, each
-            `(batch, latent)`, or to a dictionary of both.
-        decoder: Keras network from z `(batch, latent)` to the pixels' logits; x̂ is their sigmoid.
+        encoder: Keras network, images `(batch, height, width, channels)` → `(mean, log_var)`, each
+            `(batch, latent)`, or a dictionary of both.
+        decoder: Keras network, z `(batch, latent)` → logits of the pixels; x̂ is their sigmoid.
         likelihood: "gaussian", the lecture's ‖x − x̂‖² / (2σ²), or "bernoulli", cross-entropy.
-        sigma: standard deviation of a pixel for "gaussian", above 0 (row L18); or "learned": one number,
-            trained with the networks from 1 on, best by Adam. The reconstruction loss is then
-            ‖x − x̂‖² / (2σ²) + m log σ, without whose second term sigma would grow for ever; it is below
-            0 where sigma is small.
+        sigma: standard deviation of a pixel for "gaussian", above 0 (row L18); or "learned": one
+            number, trained with the networks from 1 on, best by Adam. The reconstruction loss is
+            then ‖x − x̂‖² / (2σ²) + m log σ; it is below 0 where sigma is small.
         beta: weight of KL, at least 0; 0 leaves only reconstruction (row L26).
         reconstruction_weight: at least 0; 0 leaves only KL (row L26).
         seed: integer; None draws one, which `keras.utils.set_random_seed` makes repeatable.
         image_shape: (height, width, channels), where the networks leave it open.
-
-    `fit(x, y)` draws y for x where y are images (denoising); class numbers in its place are ignored.
 
     Raises:
         ValueError: an option out of its range, or networks whose shapes do not fit.
@@ -158,11 +151,11 @@ class VAE(LatentModel):
         super().__init__(encoder, decoder, image_shape, **kwargs)
         check_logits(decoder, self.latent_dim)
         self.likelihood = likelihood
-        self.beta = beta
-        self.reconstruction_weight = reconstruction_weight
+        self.beta = settable(beta)
+        self.reconstruction_weight = settable(reconstruction_weight)
         if learned:  # log sigma: any real number is valid
-            self.log_sigma = self.add_weight((), initializer="zeros", dtype="float32", name="log_sigma")
-        self.fixed_sigma = 1.0 if learned else sigma
+            self.log_sigma = self.add_weight((), "zeros", "float32", name="log_sigma")
+        self.fixed_sigma = 1.0 if learned else settable(sigma)
         self.learns_sigma = learned
         self.sampling = Sampling(seed)
         self.sampling.build([(None, self.latent_dim)] * 2)  # so that `summary` knows its shapes
@@ -177,9 +170,7 @@ class VAE(LatentModel):
     def loss_terms(
         self, x: tf.Tensor, y: tf.Tensor | None = None, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Reconstruction loss (of y, if it is another image than x) and KL, `(batch,)` each, in nats,
-        for one draw of z.
-        """
+        """Reconstruction loss of x, or of a target y, and KL for one draw of z, `(batch,)` each."""
         mean, log_var = outputs(self.encoder, x, training)  # (batch, latent) each
         z = self.sampling((mean, log_var))
         return self.reconstruction(x if y is None else y, z, training), kl_divergence(mean, log_var)
@@ -213,17 +204,13 @@ class VAE(LatentModel):
         loss = self.reconstruction_weight * reconstruction + self.beta * kl
         return self.track(weight, loss=loss, reconstruction_loss=reconstruction, kl_loss=kl)
 
-    def encode(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images `(n, height, width, channels)` → `(mean, log_var)` of q(z|x), each `(n, latent)`."""
-        x = check_images(x, "x", self.image_shape)
-        return in_batches(lambda images: outputs(self.encoder, images), x)
-
     def images_from(self, z: tf.Tensor) -> tf.Tensor:
         """`decode` for tensors: gradients pass."""
         return ops.sigmoid(outputs(self.decoder, z)[0])
 
     def sample(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Decode n draws from the prior N(0, I), `(n, height, width, channels)` in [0, 1] (row L24).
+        """Decode n draws from the prior N(0, I), `(n, height, width, channels)` in [0, 1] (row
+        L24).
 
         Raises:
             ValueError: n is not a whole number above 0.
@@ -238,15 +225,16 @@ class VAE(LatentModel):
     @sigma.setter
     def sigma(self, value):
         if self.learns_sigma:
-            raise ValueError(f"sigma is learned: set log_sigma, a weight. Received: sigma={value!r}")
+            raise ValueError(f"sigma is learned: assign to log_sigma. Received: sigma={value!r}")
         self.fixed_sigma = value
 
     @property
     def options(self) -> dict[str, Any]:
         """What makes this objective, as `VAE` is called with it, the seed apart."""
-        sigma = "learned" if self.learns_sigma else float(self.sigma)
-        weights = {"beta": float(self.beta), "reconstruction_weight": float(self.reconstruction_weight)}
-        return {"likelihood": self.likelihood, "sigma": sigma, **weights}
+        names = ("sigma", "beta", "reconstruction_weight")
+        numbers = {name: float(getattr(self, name)) for name in names}
+        learned = {"sigma": "learned"} if self.learns_sigma else {}
+        return {"likelihood": self.likelihood, **numbers, **learned}
 
     @property
     def seed(self) -> int:

@@ -39,7 +39,9 @@ def make_encoder(
     x = images = keras.Input(image_shape, name="image")
     if network == "conv":
         for filters in FILTERS:
-            x = layers.Conv2D(filters, 3, strides=2, padding="same", activation=ACTIVATION, **LAST)(x)
+            x = layers.Conv2D(filters, 3, strides=2, padding="same", activation=ACTIVATION, **LAST)(
+                x
+            )
         x = layers.Flatten(**LAST)(x)  # (batch, height/4 * width/4 * 64), for the digits 7 * 7 * 64
         x = layers.Dense(64, activation=ACTIVATION)(x)
     else:
@@ -69,7 +71,11 @@ def make_decoder(
     z = keras.Input((latent_dim,), name="z")
     if network == "conv":
         height, width, channels = image_shape
-        small = (math.ceil(height / 4), math.ceil(width / 4), FILTERS[-1])  # for the digits (7, 7, 64)
+        small = (
+            math.ceil(height / 4),
+            math.ceil(width / 4),
+            FILTERS[-1],
+        )  # for the digits (7, 7, 64)
         x = layers.Dense(64, activation=ACTIVATION)(z)
         x = layers.Dense(math.prod(small), activation=ACTIVATION)(x)
         x = layers.Reshape(small)(x)
@@ -79,7 +85,9 @@ def make_decoder(
             )(x)
         if (spare := (4 * small[0] - height, 4 * small[1] - width)) != (0, 0):
             x = layers.Cropping2D(((0, spare[0]), (0, spare[1])), **LAST)(x)
-        x = layers.Conv2D(channels, 3, padding="same", activation=activation, name="pixels", **LAST)(x)
+        x = layers.Conv2D(
+            channels, 3, padding="same", activation=activation, name="pixels", **LAST
+        )(x)
     else:
         x = z
         for units in reversed(HIDDEN_UNITS):
@@ -113,7 +121,8 @@ def _checked(latent_dim, network, image_shape):
     shape = check_image_shape(image_shape)
     if network == "conv" and min(shape[:2]) < SMALLEST:
         raise ValueError(
-            f"image_shape must be at least {SMALLEST} × {SMALLEST} for network='conv'; 'dense' takes "
+            f"image_shape must be at least {SMALLEST} × {SMALLEST} for network='conv'; 'dense' "
+            f"takes "
             f"smaller ones. Received: image_shape={shape}"
         )
     return whole_number(latent_dim, "latent_dim"), shape

@@ -40,27 +40,27 @@ def train(
 ) -> keras.callbacks.History:
     """Compile a model with Adam on a cosine schedule, fit it, and show its progress.
 
-    It is `compile` and `fit` with what makes a run fast and repeatable: XLA for dense networks, several
-    steps per call, and an order of the images that derives from (seed, step).
+    It is `compile` and `fit` with what makes a run fast and repeatable: XLA for dense networks,
+    several steps per call, and an order of the images that derives from (seed, step).
 
     Args:
         model: an `Autoencoder` or a `VAE`.
-        x: images `(n, height, width, channels)` in [0, 1]; or a `tf.data.Dataset` of batches of them (or of
-            pairs with targets), which is taken in its own order.
+        x: images `(n, height, width, channels)` in [0, 1]; or a `tf.data.Dataset` of batches of
+            them (or of pairs with targets), which is taken in its own order.
         epochs: passes over x.
         validation_data: held-out images, evaluated after each epoch; as for `fit`.
         batch_size: 125 divides 60,000 and 1,500, so that no batch is short and XLA compiles once.
-        learning_rate: Adam's, at the start; it falls to 0 along half a cosine. With a callback that sets
-            the rate (`ReduceLROnPlateau`, `LearningRateScheduler`) it stays as it is. Or a schedule of
-            Keras, used as it is.
+        learning_rate: Adam's, at the start; it falls to 0 along half a cosine. With a callback that
+            sets the rate (`ReduceLROnPlateau`, `LearningRateScheduler`) it stays as it is. Or a
+            schedule of Keras, used as it is.
         seed: of the order of the images; None draws one, which `keras.utils.set_random_seed` makes
             repeatable.
-        verbose: True shows one line, with the loss and its terms after each epoch; "auto" shows Keras' own
-            progress bars, one for each epoch, with the same terms; False shows nothing.
-        backup_dir: a folder of this training's own, in which its state is saved after each epoch. If the
-            training is killed, the same call made again goes on from there, to the same weights bit for
-            bit on the same machine. Once complete, and saved where `save_as` says so, it removes its
-            backup.
+        verbose: True shows one line, with the loss and its terms after each epoch; "auto" shows
+            Keras' own progress bars, one for each epoch, with the same terms; False shows nothing.
+        backup_dir: a folder of this training's own, in which its state is saved after each epoch.
+            If the training is killed, the same call made again goes on from there, to the same
+            weights bit for bit on the same machine. Once complete, and saved where `save_as` says
+            so, it removes its backup.
         save_as: a .keras file in which the trained model is saved; an older one is replaced.
         callbacks: one more callback, or a list of them, such as `TensorBoard`.
         y: what is to be drawn for x, of its shape (denoising); class numbers are ignored.
@@ -71,19 +71,21 @@ def train(
 
     Raises:
         TypeError: not an `Autoencoder` or a `VAE`, or not images.
-        ValueError: images or a number out of its range, a backup_dir with the backup of another training,
-            or a save_as without its ending.
-        OSError: save_as or backup_dir names a place where no file can be, or there is no space left.
+        ValueError: images or a number out of its range, a backup_dir with the backup of another
+            training, or a save_as without its ending.
+        OSError: save_as or backup_dir names a place where no file can be, or there is no space
+            left.
         FloatingPointError: a loss became NaN or infinite.
     """
-    a_model(model, LatentModel, "train needs an Autoencoder or a VAE, then images")
-    batches = Batches(x, y, validation_data, whole_number(batch_size, "batch_size"), seed, model.image_shape)
-    epochs, callbacks = whole_number(epochs, "epochs"), keras.tree.flatten(callbacks or ())
-    check_options(learning_rate, optimizer, verbose)
+    check_options(model, epochs, learning_rate, optimizer, verbose)
     check_save_as(save_as, model)
-    compile_for(model, optimizer, rate_for(learning_rate, batches.steps * epochs, callbacks), batches.steps, epochs)
-    backup = Backup(backup_dir, {"epochs": epochs, **identity(model, batches, learning_rate)}) if backup_dir else None
-    done = backup.restore(model, batches) if backup else 0
+    batches = Batches(x, y, validation_data, batch_size, seed, model.image_shape)
+    callbacks = keras.tree.flatten(callbacks or ())
+    compile_for(model, optimizer, learning_rate, batches.steps, epochs, callbacks)
+    backup, done = None, 0
+    if backup_dir is not None:
+        backup = Backup(backup_dir, {"epochs": epochs, **identity(model, batches, learning_rate)})
+        done = backup.restore(model, batches)
     line = ProgressLine(model.name, epochs, done) if verbose and verbose != "auto" else None
     history = model.fit(
         batches.shuffled(),
@@ -97,51 +99,80 @@ def train(
     )
     if save_as is not None:
         model.save(save_as)
-    if backup:
+    if backup is not None:
         backup.complete(history)
     return history
 
 
 def compile_for(
-    model: LatentModel, optimizer: Any, rate: float | LearningRateSchedule, steps: int, epochs: int
+    model: LatentModel,
+    optimizer: keras.optimizers.Optimizer | None,
+    rate: float | LearningRateSchedule,
+    steps: int,
+    epochs: int,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
     """Compile a model so that it trains fast: several steps to a call, and XLA where it pays."""
     strategy = model.distribute_strategy
-    alone = strategy.num_replicas_in_sync == 1  # several replicas neither use XLA here nor take steps at once
+    alone = (
+        strategy.num_replicas_in_sync == 1
+    )  # several neither use XLA here nor take steps at once
     xla = alone and is_dense(model) and steps * epochs >= XLA_PAYS_FROM and _xla_works()
+    at_once = min(32, steps) if alone else 1
     with strategy.scope():  # else each replica would count the steps of all
-        optimizer = optimizer or make_adam(rate, model.dtype_policy)
-        model.compile(
-            optimizer=optimizer, jit_compile=xla or "auto", steps_per_execution=min(32, steps) if alone else 1
+        optimizer = optimizer or make_adam(
+            rate_for(rate, steps * epochs, callbacks), model.dtype_policy
         )
+        model.compile(optimizer=optimizer, jit_compile=xla or "auto", steps_per_execution=at_once)
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
 
 
-def rate_for(rate: float | LearningRateSchedule, steps: int, callbacks: Sequence[Callback] = ()) -> Any:
-    """Half a cosine from a number to 0 within `steps`; a schedule, and what a callback sets, stays."""
+def rate_for(
+    rate: float | LearningRateSchedule, steps: int, callbacks: Sequence[Callback] = ()
+) -> Any:
+    """Half a cosine from a number to 0 within `steps`; a schedule, and what a callback sets,
+    stays.
+    """
     setters = (ReduceLROnPlateau, LearningRateScheduler)
-    if isinstance(rate, LearningRateSchedule) or any(isinstance(callback, setters) for callback in callbacks):
+    if isinstance(rate, LearningRateSchedule) or any(
+        isinstance(callback, setters) for callback in callbacks
+    ):
         return rate
     return CosineDecay(rate, decay_steps=steps)
 
 
-def make_adam(rate: float | LearningRateSchedule, policy: keras.DTypePolicy) -> keras.optimizers.Optimizer:
-    """Adam. In float16 it scales the loss, not by Keras' 2**15: sums over 784 pixels overflow, for 3 to 9 steps."""
+def make_adam(
+    rate: float | LearningRateSchedule, policy: keras.DTypePolicy
+) -> keras.optimizers.Optimizer:
+    """Adam. In float16 it scales the loss, not by Keras' 2**15: sums over 784 pixels overflow, for
+    3 to 9 steps.
+    """
     adam = keras.optimizers.Adam(rate)
-    return keras.optimizers.LossScaleOptimizer(adam, initial_scale=64) if policy.name == "mixed_float16" else adam
+    return (
+        keras.optimizers.LossScaleOptimizer(adam, initial_scale=64)
+        if policy.name == "mixed_float16"
+        else adam
+    )
 
 
-def check_options(learning_rate: Any, optimizer: Any = None, verbose: bool | str = True) -> None:
+def check_options(
+    model: Any, epochs: Any, learning_rate: Any, optimizer: Any = None, verbose: Any = True
+) -> None:
     """Raise the errors that `train` documents for these."""
+    a_model(model, LatentModel, "train needs an Autoencoder or a VAE, then images")
+    whole_number(epochs, "epochs")
     if not isinstance(learning_rate, LearningRateSchedule):
         above_zero(learning_rate, "learning_rate")
     if optimizer is not None:
-        a_model(optimizer, keras.optimizers.Optimizer, "optimizer must be a Keras optimizer, such as keras.optimizers.SGD(0.1)")
+        wanted = "optimizer must be a Keras optimizer, such as keras.optimizers.SGD(0.1)"
+        a_model(optimizer, keras.optimizers.Optimizer, wanted)
     if isinstance(verbose, str):
         one_of(verbose, ("auto",), "verbose")
 
 
-def identity(model: LatentModel, batches: Batches, learning_rate: float | LearningRateSchedule) -> dict[str, Any]:
+def identity(
+    model: LatentModel, batches: Batches, learning_rate: float | LearningRateSchedule
+) -> dict[str, Any]:
     """What tells one training from another; the names of the model and its layers do not."""
     schedule = isinstance(learning_rate, LearningRateSchedule)
     return {
@@ -149,7 +180,9 @@ def identity(model: LatentModel, batches: Batches, learning_rate: float | Learni
         **(model.options if isinstance(model, VAE) else {}),
         "dtype": model.dtype_policy.name,
         "weights": [list(weight.shape) for weight in model.trainable_variables],
-        "learning_rate": keras.saving.serialize_keras_object(learning_rate) if schedule else learning_rate,
+        "learning_rate": keras.saving.serialize_keras_object(learning_rate)
+        if schedule
+        else learning_rate,
         "optimizer": type(model.optimizer).__name__,
         **batches.identity(),
     }
@@ -157,13 +190,17 @@ def identity(model: LatentModel, batches: Batches, learning_rate: float | Learni
 
 def is_dense(model: LatentModel) -> bool:
     """Whether neither network has a convolution."""
-    layers = [layer for network in (model.encoder, model.decoder) for layer in network._flatten_layers()]
+    layers = [
+        layer for network in (model.encoder, model.decoder) for layer in network._flatten_layers()
+    ]
     return not any("Conv" in type(layer).__name__ for layer in layers)
 
 
 @functools.cache
 def _xla_works():
-    """XLA makes dense networks faster and convolutions slower on a CPU; not every build of TensorFlow has it."""
+    """XLA makes dense networks faster and convolutions slower on a CPU; not every build of
+    TensorFlow has it.
+    """
     try:
         tf.function(lambda v: v + 1, jit_compile=True)(1.0)
     except tf.errors.OpError:

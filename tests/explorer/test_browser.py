@@ -190,8 +190,8 @@ def opened(page, exported):
     return open_page
 
 
-def image(explorer, canvas=".digit"):
-    """The pixels of the decoded digit."""
+def image(explorer, canvas=".decoded"):
+    """The pixels of the decoded image."""
     return explorer.locator(canvas).evaluate("c => c.getContext('2d').getImageData(0, 0, 28, 28).data.join()")
 
 
@@ -320,7 +320,7 @@ def test_names_what_it_shows(opened):
     explorer.locator(".strip button").nth(1).click()
     explorer.locator(".strip button").nth(2).click()
     for role, names in {
-        "button": ["A digit 0", "A digit 9", "Play"], "slider": ["Model", "t"], "combobox": ["Path"],
+        "button": ["An image of 0", "An image of 9", "Play"], "slider": ["Model", "t"], "combobox": ["Path"],
         "application": ["Latent plane, z₁ = "], "img": ["The decoded image of z"],
     }.items():  # fmt: skip
         for name in names:
@@ -337,8 +337,8 @@ def test_two_points_of_the_plane_are_walked_between(page, opened):
     for position in positions:
         page.mouse.click(*position)
         shown.append(explorer.locator(".walk p").inner_text())
-    assert shown[0].startswith("From this")
-    assert re.fullmatch(r"From a \d \(A\) to a \d \(B\):", shown[1])
+    assert shown[0].startswith("From A (")
+    assert re.fullmatch(r"From A \(\d\) to B \(\d\):", shown[1])
     end = end_of_walk(page, explorer)
     frames = [image(explorer, f".walked canvas >> nth={i}") for i in range(9)]
     assert len(set(frames)) == 9

@@ -1,7 +1,9 @@
 """The explorer decodes as the model does, needs nothing from outside, and says what it cannot show."""
 
 import html
+import itertools
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -13,13 +15,17 @@ from keras import layers
 from small import small_encoder, small_vae
 
 from vae_keras import VAE, active_units, explore, export_explorer, linear_path, make_vae, spherical_path
-from vae_keras.explorer import ACTIVATIONS, FOLDER, PACKED, PASSED
+from vae_keras.explorer.layers import ACTIVATIONS, PACKED, PASSED
+from vae_keras.explorer.page import FOLDER
+from vae_keras.plots.style import CLASS_COLOURS
 
 X = np.random.default_rng(0).random((40, 28, 28, 1), dtype="float32")
 Y = np.arange(40) % 10
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no Node.js: it runs the explorer's JavaScript")
 IMAGE = (28, 28, 1)
+SHAPES = [IMAGE, (64, 64, 3), (20, 36, 1), (17, 17, 2)]
+LETTERS = np.array([letter * 20 for letter in "abcdefghijklmnopqrstuvwxyz"])
 
 
 def run_js(code, *given):
@@ -34,9 +40,22 @@ def run_js(code, *given):
 
 def decoded_by_js(vae, z):
     """`vae.decode(z)`, by explorer.js."""
-    (packed,) = explore(vae, X, Y).data["models"]
+    (packed,) = explore(vae, images_of(vae.image_shape), Y).data["models"]
     code = "await load(given[0]).then(model => given[1].map(z => Array.from(decode(model, z))))"
-    return np.array(run_js(code, packed, z.tolist())).reshape(-1, *IMAGE)
+    return np.array(run_js(code, packed, z.tolist())).reshape(-1, *vae.image_shape)
+
+
+def images_of(shape, count=40):
+    return np.random.default_rng(0).random((count, *shape), dtype="float32")
+
+
+def vae_of(shape, latent_dim=2):
+    """A small VAE for images of this shape."""
+    images = keras.Input(shape)
+    x = layers.Flatten()(images)
+    encoder = keras.Model(images, [layers.Dense(latent_dim)(x) for _ in range(2)])
+    pixels = [layers.Dense(math.prod(shape), kernel_initializer="normal"), layers.Reshape(shape)]
+    return VAE(encoder, keras.Sequential([keras.Input((latent_dim,)), *pixels]))
 
 
 def page_of(explorer):
@@ -70,6 +89,7 @@ def every_layer():
         layers.Activation("tanh"),
         layers.Conv2DTranspose(5, (3, 2), strides=(2, 1), padding="same", use_bias=False),
         layers.Conv2DTranspose(4, (4, 5), strides=(1, 2), padding="valid", activation="silu"),
+        layers.Cropping2D(((0, 1), (2, 3))),
         layers.Conv2D(3, (4, 3), strides=(1, 2), padding="same"),
         layers.Conv2D(2, (2, 4), padding="valid", activation="softplus"),
         layers.Dense(3),
@@ -101,6 +121,16 @@ class TestDecoder:
         np.testing.assert_allclose(decoded_by_js(vae, z), images, atol=0.02 * np.ptp(images))  # 8 bits a weight
 
     @needs_node
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("network", ["dense", "conv"])
+    def test_decodes_images_of_any_shape(self, network, shape):
+        vae = vae_of(shape) if network == "dense" else make_vae(2, network, shape)
+        z = np.random.default_rng(1).standard_normal((3, 2), dtype="float32")
+        images = vae.decode(z)
+        assert images.shape == (3, *shape)
+        np.testing.assert_allclose(decoded_by_js(vae, z), images, atol=0.02 * np.ptp(images))
+
+    @needs_node
     def test_a_trained_model_differs_by_no_more_than_two_greys_in_a_hundred(self, trained_vae, digits):
         z = trained_vae.encode(digits[1][0])[0]
         np.testing.assert_allclose(decoded_by_js(trained_vae, z), trained_vae.decode(z), atol=0.02)
@@ -127,6 +157,22 @@ class TestDecoder:
         )  # fmt: skip
         with pytest.raises(ValueError, match=message):
             explore(vae, X, Y)
+
+    def test_evaluates_what_comes_in_a_dictionary(self):
+        z = keras.Input((2,))
+        decoder = keras.Model(z, {"logits": layers.Reshape(IMAGE)(layers.Dense(784)(z))})
+        assert len(explore(VAE(small_encoder(), decoder), X, Y).data["models"][0]["layers"]) == 1
+
+    def test_refuses_a_layer_of_one_s_own(self):
+        class Own(layers.Layer):
+            def build(self, _):
+                self.kernel = self.add_weight((2, 784))
+
+            def call(self, z):
+                return keras.ops.reshape(z @ self.kernel, (-1, *IMAGE))
+
+        with pytest.raises(ValueError, match=r"explore evaluates decoders of these layers: .*, a Own$"):
+            explore(VAE(small_encoder(), Own()), X, Y)
 
     def test_refuses_what_is_no_chain(self):
         z = keras.Input((2,))
@@ -184,6 +230,15 @@ class TestPage:
         export_explorer({f"sigma = {i}": vae for i in range(count)}, tmp_path / "explorer.html", X, Y)
         assert (tmp_path / "explorer.html").stat().st_size < most
 
+    def test_of_26_classes_in_colour_is_small(self, tmp_path):
+        images = images_of((64, 64, 3), 52)
+        export_explorer(make_vae(2, "conv", (64, 64, 3)), tmp_path / "explorer.html", images, np.tile(LETTERS, 2))
+        assert (tmp_path / "explorer.html").stat().st_size < 2_000_000
+
+    def test_of_a_large_decoder_is_refused(self):
+        with pytest.raises(ValueError, match=r"page of 2 MB: .* Received: 1 with 6,\d+,\d+ weights together"):
+            explore(make_vae(2, "dense", (64, 64, 3)), images_of((64, 64, 3)), Y)
+
     def test_that_would_be_too_large_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match=r"page of 2 MB: .* Received: 6 with 3,\d+,\d+ weights together"):
             export_explorer(dict.fromkeys("abcdef", make_vae()), tmp_path / "explorer.html", X, Y)
@@ -236,6 +291,76 @@ class TestData:
 
     def test_images_can_be_left_out(self, digits):
         assert sorted(explore(small_vae()).data["labels"]) == sorted(digits[1][1])
+
+    def test_images_can_be_left_out_only_where_those_of_the_course_fit(self):
+        message = r"needs x, this model's images, and y: .*Received: x=None, image_shape=\(20, 36, 1\)"
+        with pytest.raises(ValueError, match=message):
+            explore(vae_of((20, 36, 1)))
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_images_of_another_shape_are_refused(self, shape):
+        with pytest.raises(ValueError, match=re.escape(f"x must have shape (n, {', '.join(map(str, shape))})")):
+            explore(vae_of(shape), images_of((16, 16, 1)), Y)
+
+    def test_models_have_one_image_shape(self):
+        models = {"tall": vae_of((36, 20, 1)), "wide": vae_of((20, 36, 1))}
+        with pytest.raises(ValueError, match=r"one image shape\. Received: image_shape=\[\(20, 36, 1\), \(36"):
+            explore(models, images_of((20, 36, 1)), Y)
+
+    @needs_node
+    @pytest.mark.parametrize("shape", [*SHAPES, (130, 100, 3)])
+    def test_thumbnails_are_typical_images_and_not_large(self, shape):
+        images = np.repeat(images_of(shape, 10), 2, axis=0)
+        data = explore(vae_of(shape), images, np.repeat(np.arange(10), 2)).data
+        seen = run_js("Array.from(new Uint8Array(await inflate(given[0])))", data["thumbnails"])
+        step = 3 if max(shape) > 64 else 1
+        wanted = images[::2, ::step, ::step]
+        assert max(wanted.shape[1:]) <= 64
+        np.testing.assert_allclose(np.reshape(seen, (10, *data["thumbnail_shape"])), 255 * wanted, atol=0.51)
+
+
+class TestLabels:
+    def test_can_be_text_of_many_classes(self):
+        y = np.tile(LETTERS, 2)
+        data = explore(small_vae(), images_of(IMAGE, 52), y).data
+        assert data["classes"] == LETTERS.tolist()
+        assert [data["classes"][c] for c in data["labels"][:26]] == LETTERS.tolist()
+        assert len(data["models"][0]["medians"]) == 26
+        colours = data["colours"]
+        assert len(colours) == 26
+        assert all(a != b for a, b in itertools.pairwise(colours))
+
+    def test_of_a_digit_has_the_colour_that_figures_give_it(self):
+        data = explore(small_vae(), X, np.where(Y < 5, 3, 7.0)).data
+        assert data["classes"] == ["3", "7"]
+        assert data["colours"] == [CLASS_COLOURS[3], CLASS_COLOURS[7]]
+
+    def test_can_be_left_out(self):
+        data = explore(small_vae(), X).data
+        assert data["classes"] == [""]
+        assert set(data["labels"]) == {0}
+        assert len(data["models"][0]["medians"]) == 1
+
+    def test_of_very_many_classes_are_not_all_named(self):
+        data = explore(small_vae(), images_of(IMAGE, 100), np.arange(100)).data
+        assert len(data["models"][0]["medians"]) == 40
+        assert sorted(data["labels"]) == list(range(100))
+
+    @pytest.mark.parametrize("y", [Y[:5], Y[:, None], Y + 0.5])
+    def test_are_one_class_for_each_image(self, y):
+        with pytest.raises(ValueError, match=r"y must hold one class for each image, 40 .* Received"):
+            explore(small_vae(), X, y)
+
+
+class TestColour:
+    @needs_node
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    def test_is_that_of_three_channels_and_else_ink(self, channels):
+        pixels = np.random.default_rng(0).random((6, channels))
+        seen = run_js("Array.from(toRGBA(given[0], given[1]))", pixels.ravel().tolist(), channels)
+        paper = np.repeat(1 - pixels.mean(axis=1, keepdims=True), 3, axis=1)
+        rgb = pixels if channels == 3 else paper
+        np.testing.assert_allclose(np.reshape(seen, (6, 4)), 255 * np.c_[rgb, np.ones(6)], atol=0.51)
 
 
 class TestZ:

@@ -102,6 +102,29 @@ def test_tensorboard_gets_pictures_of_each_epoch(no_xla, images, tmp_path, build
     assert plt.get_fignums() == []
 
 
+def test_tensorboard_shows_images_of_any_shape(no_xla, tmp_path):
+    pytest.importorskip("tensorboard")
+    x, z = keras.Input((4, 6, 3)), keras.Input((3,))
+    flat = keras.layers.Flatten()(x)
+    heads = [keras.layers.Dense(3)(flat), keras.layers.Dense(3)(flat)]
+    decoder = keras.Sequential([z, keras.layers.Dense(72), keras.layers.Reshape((4, 6, 3))])
+    images = np.random.default_rng(0).random((20, 4, 6, 3)).astype("float32")
+    train(VAE(keras.Model(x, heads), decoder), images, verbose=False, callbacks=[TensorBoard(tmp_path, images)])
+    written = events(tmp_path / "pictures")
+    assert set(written) == {"reconstructions", "samples from the prior"}
+    samples = tf.io.decode_png(written["samples from the prior"][0][2]).numpy()
+    assert samples.shape == (8 * 4, 8 * 6, 3)
+
+
+def test_images_of_another_shape_than_the_models_are_told_before_the_first_step(no_xla, images, tmp_path):
+    pytest.importorskip("tensorboard")
+    vae = small_vae()
+    board = TensorBoard(tmp_path, np.zeros((3, 4, 6, 3), "float32"))
+    with pytest.raises(ValueError, match=r"TensorBoard's x must have shape \(n, 28, 28, 1\).*\(3, 4, 6, 3\)"):
+        train(vae, images, verbose=False, callbacks=[board])
+    assert vae.optimizer.iterations == 0
+
+
 def test_tensorboard_changes_no_training(no_xla, images, tmp_path):
     pytest.importorskip("tensorboard")
 

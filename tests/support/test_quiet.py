@@ -29,6 +29,25 @@ def test_importing_prints_nothing(level):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize(
+    "start",
+    ["sys.stderr = None", "os.close(2)", "os.close(2); sys.stderr = None", "sys.stderr.close()"],
+    ids=["as under pythonw", "descriptor closed", "both", "closed by Python"],
+)
+def test_it_can_be_imported_without_a_stderr(start):
+    code = f"import os, sys; {start}; import vae_keras; print('imported', vae_keras.support.quiet is not None)"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "imported True\n"), done.stderr
+
+
+def test_what_is_written_to_stderr_afterwards_is_seen():
+    code = "import os, vae_keras; os.write(2, b'seen')"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stderr == "seen"
+
+
 def test_another_backend_is_refused_with_what_to_do(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ImportError, match=r"set KERAS_BACKEND=tensorflow .* Received: backend 'jax'"):

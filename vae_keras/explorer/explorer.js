@@ -1,9 +1,11 @@
-// The front end of the explorer: the view of the widget in explorer.py, and the script of the page that it exports.
+// The front end of the explorer: the view of the widget `Explorer`, and the script of the page that is exported.
 
-const SIDE = 28; // an image's width and height, in pixels
 const STEPS = 9; // images on the walk, as in vae.interpolate
 const PRIOR = 2.45; // within this radius lie 95 % of a Gaussian in the plane
 const LEFT = 34, TOP = 8, SIZE = 358; // the plane's square inside of the SVG, which is 400 wide and high
+const ROW = 10; // images to choose from, side by side
+const SHORT = 12; // letters, at most, of a class's name in the plane
+const LETTER = 8; // a letter's width there, about
 
 // ---- The decoder, from its weights. Arrays are flat and in the order of NumPy: rows, columns, channels.
 
@@ -82,10 +84,21 @@ function convolve({ kernel, bias, taps, strides, pad, from, to, transposed }, x)
   return y;
 }
 
+// Row by row, what is left of a larger image.
+function crop({ start, from, to }, x) {
+  const width = to[1] * to[2], y = new Float32Array(to[0] * width);
+  for (let row = 0; row < to[0]; row++) {
+    const first = ((row + start[0]) * from[1] + start[1]) * from[2];
+    y.set(x.subarray(first, first + width), row * width);
+  }
+  return y;
+}
+
 const OPERATIONS = {
   activation: (_, x) => x,
   affine: ({ scale, shift }, x) => x.map((v, i) => v * scale[i % scale.length] + shift[i % shift.length]),
   convolve,
+  crop,
   dense,
 };
 
@@ -99,7 +112,7 @@ async function loadLayer(layer) {
   return loaded;
 }
 
-// What explorer.py packed of one model, unpacked.
+// What Python packed of one model, unpacked.
 export async function load(packed) {
   const codes = new Int16Array(bytes(packed.codes).buffer), latent = packed.activity.length;
   return {
@@ -109,7 +122,7 @@ export async function load(packed) {
   };
 }
 
-// z → the 784 pixels of its image, in [0, 1].
+// z → the pixels of its image, in [0, 1].
 export function decode({ layers }, z) {
   let x = Float32Array.from(z);
   for (const layer of layers) x = OPERATIONS[layer.type](layer, x).map(ACTIVATIONS[layer.activation ?? "linear"]);
@@ -145,15 +158,24 @@ function attach(parent, name, attributes = {}, text = "") {
   return parent.appendChild(element);
 }
 
-function attachImage(parent, label) {
-  return attach(parent, "canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": label });
+function attachImage(parent, [height, width], attributes) {
+  return attach(parent, "canvas", { width, height, ...attributes });
 }
 
-// Pixels in [0, 1] as ink on paper.
+// Pixels in [0, 1], row by row: three channels in colour, any other number by their mean as ink on paper.
+export function toRGBA(pixels, channels) {
+  const rgba = new Uint8ClampedArray((4 * pixels.length) / channels);
+  for (let from = 0, to = 0; from < pixels.length; from += channels, to += 4) {
+    const pixel = pixels.slice(from, from + channels);
+    const paper = 1 - pixel.reduce((sum, ink) => sum + ink, 0) / channels;
+    rgba.set([...(channels === 3 ? pixel : [paper, paper, paper]), 1].map((v) => 255 * v), to);
+  }
+  return rgba;
+}
+
 function paint(canvas, pixels) {
-  const context = canvas.getContext("2d"), image = context.createImageData(SIDE, SIDE);
-  pixels.forEach((ink, i) => image.data.set([255 - 255 * ink, 255 - 255 * ink, 255 - 255 * ink, 255], 4 * i));
-  context.putImageData(image, 0, 0);
+  const { width, height } = canvas, rgba = toRGBA(pixels, pixels.length / (width * height));
+  canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
 }
 
 function attachSlider(parent, label, range) {
@@ -167,9 +189,11 @@ function attachSlider(parent, label, range) {
 async function render({ model, el }) {
   const data = model.get("data"), { extent } = data;
   const models = await Promise.all(data.models.map(load));
+  const thumbnails = new Uint8Array(await inflate(data.thumbnails));
   const latent = models[0].activity.length;
+  const className = (i) => data.classes[data.labels[i]];
   let shown = models[0], z = [...model.get("z")];
-  let ends = [], t = 0; // indices of the digits walked between, and how far the walk has come
+  let ends = [], t = 0; // indices of the images walked between, and how far the walk has come
   let follows = null; // gives z anew when another model is shown; null while z is the user's own
   let frame = 0; // of the animation
 
@@ -191,17 +215,19 @@ async function render({ model, el }) {
     const x = LEFT + toPlane(tick), y = TOP + toPlane(-tick);
     attach(plane, "path", { class: "grid", d: `M${x} ${TOP}V${end}M${LEFT} ${y}H${LEFT + SIZE}` });
     attach(plane, "text", { x, y: end + 11 }, name);
-    attach(plane, "text", { x: LEFT - 12, y }, name);
+    attach(plane, "text", { x: LEFT - 14, y }, name);
   }
   const axes = [attach(plane, "text", { x: LEFT + SIZE / 2, y: 392 }), attach(plane, "text", { x: 9, y: TOP + SIZE / 2 - 14 })];
   const inside = attach(plane, "svg", { x: LEFT, y: TOP, width: SIZE, height: SIZE });
   attach(inside, "circle", { class: "prior", cx: SIZE / 2, cy: SIZE / 2, r: toPlane(PRIOR) - SIZE / 2 });
   attach(inside, "text", { class: "prior-name", x: SIZE / 2, y: toPlane(PRIOR) }, "95 % of the prior");
-  const points = data.labels.map((digit) => attach(inside, "circle", { class: "point", r: 2, fill: data.colours[digit] }));
+  const points = data.labels.map((c) => attach(inside, "circle", { class: "point", r: 2, fill: data.colours[c] }));
   const route = attach(inside, "polyline", { class: "route" });
-  const names = [...new Set(data.labels)].sort().map((digit) => {
-    const name = attach(inside, "text", { class: "digit-name", style: `fill: ${data.colours[digit]}` }, digit);
-    return { digit, name };
+  const names = models[0].medians.map((_, c) => {
+    const letters = [...data.classes[c]], style = `fill: ${data.colours[c]}; font-size: ${letters.length > 2 ? 13 : 18}px`;
+    const text = letters.length > SHORT ? letters.slice(0, SHORT - 1).join("") + "…" : data.classes[c];
+    const room = [(LETTER * Math.min(letters.length, SHORT)) / 2, LETTER]; // else the plane's edge would cut it
+    return { room, name: attach(inside, "text", { class: "class-name", style }, text) };
   });
   const flags = ["A", "B"].map((name) => {
     const flag = attach(inside, "g", { class: "flag" });
@@ -219,10 +245,9 @@ async function render({ model, el }) {
     group.setAttribute("transform", `translate(${toPlane(code[first])} ${toPlane(-code[second])})`);
   };
 
-  // -- The digit, and a slider for each dimension if there are more than two.
+  // -- The image, and a slider for each dimension if there are more than two.
   const side = attach(main, "div", { class: "side" });
-  const digit = attachImage(side, "The decoded image of z");
-  digit.classList.add("digit");
+  const decoded = attachImage(side, data.shape, { class: "decoded", role: "img", "aria-label": "The decoded image of z" });
   const where = attach(side, "output", { class: "where" });
   const sliderBox = attach(side, "div", { class: "dimensions", role: "group", "aria-label": "Dimensions of z" });
   let sliders = [];
@@ -230,7 +255,7 @@ async function render({ model, el }) {
   function buildSliders() {
     sliderBox.replaceChildren();
     if (latent === 2) return;
-    attach(sliderBox, "p", {}, "Most active dimensions first, with the variance of μ over the digits");
+    attach(sliderBox, "p", {}, "Most active dimensions first, with the variance of μ over the images");
     const range = { min: -extent, max: extent, step: 0.01 };
     sliders = shown.order.map((dimension) => {
       const { slider, value } = attachSlider(sliderBox, zName(dimension), range);
@@ -242,20 +267,24 @@ async function render({ model, el }) {
 
   // -- The walk.
   const walk = attach(root, "fieldset", { class: "walk" });
-  attach(walk, "legend", {}, "Walk from one digit to another");
+  attach(walk, "legend", {}, "Walk from one image to another");
   const hint = attach(walk, "p", { role: "status" });
   const strip = attach(walk, "div", { class: "strip" });
-  const thumbnails = bytes(data.thumbnails);
-  const buttons = Array.from({ length: thumbnails.length / SIDE ** 2 }, (_, i) => {
-    const button = attach(strip, "button", { type: "button", "aria-label": `A digit ${data.labels[i]}`, "aria-pressed": "false" });
-    const pixels = Array.from(thumbnails.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2), (ink) => ink / 255);
-    paint(attach(button, "canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" }), pixels);
+  const [rows, columns, channels] = data.thumbnail_shape, size = rows * columns * channels;
+  const count = thumbnails.length / size;
+  strip.style.gridTemplateColumns = `repeat(${Math.min(count, ROW)}, minmax(0, 48px))`;
+  const buttons = Array.from({ length: count }, (_, i) => {
+    const title = className(i) ? `An image of ${className(i)}` : `Image ${i + 1}`;
+    const button = attach(strip, "button", { type: "button", title, "aria-label": title, "aria-pressed": "false" });
+    const pixels = Array.from(thumbnails.subarray(i * size, (i + 1) * size), (v) => v / 255);
+    paint(attachImage(button, data.thumbnail_shape, { "aria-hidden": "true" }), pixels);
     button.onclick = () => pick(i);
     return button;
   });
   const walked = attach(walk, "div", { class: "walked" });
   const film = attach(walked, "div", { class: "strip", role: "img" });
-  const frames = Array.from({ length: STEPS }, (_, i) => attachImage(film, `The image at t = ${rounded(i / (STEPS - 1))}`));
+  const frames = Array.from({ length: STEPS }, (_, i) =>
+    attachImage(film, data.shape, { role: "img", "aria-label": `The image at t = ${rounded(i / (STEPS - 1))}` }));
   const controls = attach(walked, "div", { class: "controls" });
   const play = attach(controls, "button", { type: "button" }, "Play");
   const stride = attachSlider(controls, "t", { min: 0, max: 1, step: 0.01, value: 0 });
@@ -267,11 +296,8 @@ async function render({ model, el }) {
 
   function showWalk() {
     const complete = ends.length === 2;
-    hint.textContent = [
-      "Choose two digits, below or in the plane.",
-      `From this ${data.labels[ends[0]]} (A) to …`,
-      `From a ${data.labels[ends[0]]} (A) to a ${data.labels[ends[1]]} (B):`,
-    ][ends.length];
+    const [a, b] = ends.map((i, end) => "AB"[end] + (className(i) ? ` (${className(i)})` : ""));
+    hint.textContent = ["Choose two images, below or in the plane.", `From ${a} to …`, `From ${a} to ${b}:`][ends.length];
     walked.hidden = !complete;
     buttons.forEach((button, i) => {
       button.setAttribute("aria-pressed", String(ends.includes(i)));
@@ -326,7 +352,7 @@ async function render({ model, el }) {
     follows = source;
     z = target;
     place(marker, z);
-    paint(digit, decode(shown, z));
+    paint(decoded, decode(shown, z));
     const coordinates = shown.order.slice(0, 2).map((i) => `${zName(i)} = ${rounded(z[i])}`).join(", ");
     where.textContent = coordinates;
     plane.setAttribute("aria-label", `Latent plane, ${coordinates}. Drag, or press the arrow keys, to move z.`);
@@ -392,7 +418,11 @@ async function render({ model, el }) {
       point.style.cx = `${toPlane(code[first])}px`;
       point.style.cy = `${toPlane(-code[second])}px`;
     });
-    for (const { digit, name } of names) place(name, shown.medians[digit]);
+    names.forEach(({ name, room }, c) => {
+      const at = [shown.medians[c][first], -shown.medians[c][second]].map(toPlane);
+      const [x, y] = at.map((v, i) => Math.max(room[i], Math.min(SIZE - room[i], v)));
+      name.setAttribute("transform", `translate(${x} ${y})`);
+    });
     buildSliders();
     if (choice) {
       choice.value.textContent = shown.name;

@@ -1,7 +1,9 @@
-"""Training on several machines: the same script runs on each, and the variable TF_CONFIG tells them apart.
+"""Training on several machines: the same script runs on each, and the variable TF_CONFIG tells them
+apart.
 
-Keras' `fit` does not support tf.distribute.MultiWorkerMirroredStrategy, so the loop over batches stands here. Every
-worker runs the same lines of it: where they add something up, each waits for all others. Files are the chief's alone.
+Keras' `fit` does not support tf.distribute.MultiWorkerMirroredStrategy, so the loop over batches
+stands here. Every worker runs the same lines of it: where they add something up, each waits for all
+others. Files are the chief's alone.
 """
 
 import contextlib
@@ -19,18 +21,21 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from vae_keras.latent_model import LatentModel
+from vae_keras.models import Autoencoder
 from vae_keras.support.backup import Backup
 from vae_keras.support.batches import Batches, digest, shuffled
-from vae_keras.support.checks import a_model, whole_number
+from vae_keras.support.checks import a_model, above_zero, whole_number
 from vae_keras.support.files import check_save_as
 from vae_keras.support.finite import TerminateOnNaN
 from vae_keras.support.images import check_images
 from vae_keras.support.progress import ProgressLine
-from vae_keras.training import check_options, identity, make_adam, rate_for
+from vae_keras.training import identity, make_adam, rate_for
 
 STEPS_PER_CALL = 32
 HELD_OUT_BATCH = 1000
-EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
+EXAMPLE = (
+    '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
+)
 LOST = (  # what TensorFlow raises where another worker does not answer
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -52,28 +57,31 @@ def train_on_workers(
     backup_dir: str | os.PathLike | None = None,
     save_as: str | os.PathLike | None = None,
 ) -> keras.callbacks.History:
-    """`train`, on as many machines as TF_CONFIG names: with Adam on a cosine schedule, and one line of progress.
+    """`train`, on as many machines as TF_CONFIG names: with Adam on a cosine schedule, and one line
+    of progress.
 
-    Start the same script on each. N workers take the steps that one takes with the same batch_size: each gets its part
-    of every batch, and all end with the same weights. Each of their devices draws noise of its own, so the losses of a
-    VAE differ from those of one worker as those of another seed do. Without TF_CONFIG there is one worker.
+    Start the same script on each. N workers take the steps that one takes with the same batch_size:
+    each gets its part of every batch, and all end with the same weights. Each of their devices
+    draws noise of its own, so the losses of a VAE differ from those of one worker as those of
+    another seed do. Without TF_CONFIG there is one worker.
 
-    TensorFlow connects the workers before it computes anything. So call this once the script has imported what it
-    needs, and give the images as a function, which is called afterwards.
+    TensorFlow connects the workers before it computes anything. So call this once the script has
+    imported what it needs, and give the images as a function, which is called afterwards.
 
     Args:
-        build: a function that makes the `Autoencoder` or the `VAE`, the same on each worker. All begin with the
-            weights, and the seeds, of the first one, the chief.
-        x: images `(n, height, width, channels)` in [0, 1], all of them on each worker; or a function that loads them, such as
-            `lambda: load_data()[0][0]`.
+        build: a function that makes the `Autoencoder` or the `VAE`, the same on each worker. All
+            begin with the weights, and the seeds, of the first one, the chief.
+        x: images `(n, height, width, channels)` in [0, 1], all of them on each worker; or a
+            function that loads them, such as `lambda: load_data()[0][0]`.
         epochs: passes over x.
         validation_data: held-out images, or a function that loads them, evaluated after each epoch.
         batch_size: of all workers together, so at least their number.
         learning_rate: as `train`'s: a number, or a schedule.
         seed: of the order of the images, which is that of `train`; None draws one.
         verbose: True shows one line on the chief, and on the others that they have begun.
-        backup_dir: as for `train`; the chief alone reads and writes it. The same command, started again on all workers,
-            goes on after the last epoch saved there, also on another number of workers.
+        backup_dir: as for `train`; the chief alone reads and writes it. The same command, started
+            again on all workers, goes on after the last epoch saved there, also on another number
+            of workers.
         save_as: a .keras file in which the chief saves the trained model.
 
     Returns:
@@ -81,24 +89,28 @@ def train_on_workers(
 
     Raises:
         TypeError: build is no function, or gives no `Autoencoder` or `VAE`; not images.
-        ValueError: as `train`; a malformed TF_CONFIG; fewer images in a batch than workers; workers that were started
-            with different settings or images.
+        ValueError: as `train`; a malformed TF_CONFIG; fewer images in a batch than workers; workers
+            that were started with different settings or images.
         RuntimeError: TensorFlow has computed something before.
-        ConnectionError: another worker was lost, which this one mostly sees within ten seconds; or this one's port is
-            taken.
+        ConnectionError: another worker was lost, which this one mostly sees within ten seconds; or
+            this one's port is taken.
         FloatingPointError: a loss became NaN or infinite.
     """
     if not callable(build) or isinstance(build, keras.Model):
-        raise TypeError(f"build must be a function that makes the model. Received: a {type(build).__name__}")
+        raise TypeError(
+            f"build must be a function that makes the model. Received: a {type(build).__name__}"
+        )
     epochs, batch_size = whole_number(epochs, "epochs"), whole_number(batch_size, "batch_size")
-    check_options(learning_rate)
+    if not isinstance(learning_rate, LearningRateSchedule):
+        above_zero(learning_rate, "learning_rate")
     if seed is not None:
         whole_number(seed, "seed", least=0)
     workers = _Workers()
     if batch_size < len(workers):
         raise ValueError(
             f"batch_size counts the images of all workers together, at least one for each: "
-            f"give a larger one, or start fewer workers. Received: batch_size={batch_size} for {len(workers)} workers"
+            f"give a larger one, or start fewer workers. Received: batch_size={batch_size} for "
+            f"{len(workers)} workers"
         )
     with workers.naming_a_lost_one(backup_dir):
         workers.start(verbose)
@@ -108,7 +120,10 @@ def train_on_workers(
         if isinstance(rate, LearningRateSchedule):
             rate = keras.saving.serialize_keras_object(rate)
         agreed = {"epochs": epochs, "batch_size": batch_size, "learning_rate": rate, "seed": seed}
-        agreed |= {"images": digest(images), "validation_data": None if held_out is None else digest(held_out)}
+        agreed |= {
+            "images": digest(images),
+            "validation_data": None if held_out is None else digest(held_out),
+        }
         workers.check_agreement(agreed)
         steps = math.ceil(len(images) / batch_size)
         with workers.strategy.scope():
@@ -136,9 +151,21 @@ def train_on_workers(
         for epoch in range(done):
             model.history.on_epoch_end(epoch, logs[epoch])
         batches = _shuffled(len(images), batch_size, order_seed, done, steps)
-        _train(workers.strategy, model, images, batches, range(done, epochs), steps, held_out, callbacks)
+        _train(
+            workers.strategy,
+            model,
+            images,
+            batches,
+            range(done, epochs),
+            steps,
+            held_out,
+            callbacks,
+        )
         callbacks.on_train_end()
 
+        if isinstance(model, Autoencoder):  # each replica has seen the codes of its parts alone
+            codes = model.encode(images)
+            model.code_box.assign(np.stack([codes.min(axis=0), codes.max(axis=0)]))
         if save_as is not None and workers.is_chief:
             model.save(save_as)
         if backup_dir is not None and workers.is_chief:
@@ -166,7 +193,8 @@ class _Workers:
             self.strategy = _strategy()
         except tf.errors.UnknownError as error:
             raise ConnectionError(
-                f"{here} cannot be reached there: choose a port that no other program has, and an address of this "
+                f"{here} cannot be reached there: choose a port that no other program has, and an "
+                f"address of this "
                 f"machine. Received: {error.message}"
             ) from None
 
@@ -178,21 +206,35 @@ class _Workers:
         except LOST as error:
             if len(self) == 1:
                 raise
-            found = re.search(r"aborted by: .*?/job:worker/(?:replica:\d+/)?task:(\d+)", error.message, re.DOTALL)
-            who = f"worker {found[1]} ({self.addresses[int(found[1])]})" if found else "another worker"
+            found = re.search(
+                r"aborted by: .*?/job:worker/(?:replica:\d+/)?task:(\d+)", error.message, re.DOTALL
+            )
+            who = (
+                f"worker {found[1]} ({self.addresses[int(found[1])]})"
+                if found
+                else "another worker"
+            )
             then = "it begins anew; with a backup_dir, it would go on"
             if backup_dir is not None:
-                then = f"it goes on after the last epoch saved in backup_dir={os.fspath(backup_dir)!r}"
+                then = (
+                    f"it goes on after the last epoch saved in backup_dir={os.fspath(backup_dir)!r}"
+                )
             raise ConnectionError(
-                f"{who} is gone, and the others cannot train on without it: what it wrote last may say why. "
-                f"Start the same command again on all workers: {then}. Received: {type(error).__name__}"
+                f"{who} is gone, and the others cannot train on without it: what it wrote last "
+                f"may say why. "
+                f"Start the same command again on all workers: {then}. Received: "
+                f"{type(error).__name__}"
             ) from None
 
     def sum(self, numbers):
-        """Sum of an array over all workers, on each; exact for float32, and for whole numbers below 2**53."""
+        """Sum of an array over all workers, on each; exact for float32, and for whole numbers below
+        2**53.
+        """
         if len(self) == 1:
             return np.array(numbers, "float64")
-        return self.strategy.reduce("SUM", tf.identity(np.array(numbers, "float64")), axis=None).numpy()
+        return self.strategy.reduce(
+            "SUM", tf.identity(np.array(numbers, "float64")), axis=None
+        ).numpy()
 
     def from_chief(self, value):
         """What the chief calls this with, on each worker; whatever JSON can hold."""
@@ -202,27 +244,38 @@ class _Workers:
         return json.loads(bytes(self.sum(characters).astype("uint8")))
 
     def take_state_from_chief(self, model):
-        """Give all workers the weights, the optimizer's state and the random layers' seeds that the chief has."""
+        """Give all workers the weights, the optimizer's state and the random layers' seeds that the
+        chief has.
+        """
         if len(self) == 1:
             return
         for variable in [*model.weights, *model.random_states(), *model.optimizer.variables]:
             state = variable.numpy()
-            variable.assign(self.sum(state if self.is_chief else np.zeros_like(state)).astype(state.dtype))
+            variable.assign(
+                self.sum(state if self.is_chief else np.zeros_like(state)).astype(state.dtype)
+            )
 
     def check_agreement(self, settings):
         """Raise the same ValueError on all workers if one was started otherwise than the chief."""
         mine = [
-            int(hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest(), 16) for value in settings.values()
+            int(hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest(), 16)
+            for value in settings.values()
         ]
         table = np.zeros((len(self), len(settings)))
         table[self.index] = mine
         table = self.sum(table)
         for worker, row in enumerate(table):
-            others = [name for name, own, chiefs in zip(settings, row, table[0], strict=True) if own != chiefs]
+            others = [
+                name
+                for name, own, chiefs in zip(settings, row, table[0], strict=True)
+                if own != chiefs
+            ]
             if others:
                 raise ValueError(
-                    f"all workers must be started with the same settings and images: start them from one script, and "
-                    f"give each the same data. Received: worker {worker} ({self.addresses[worker]}) has another "
+                    f"all workers must be started with the same settings and images: start them "
+                    f"from one script, and "
+                    f"give each the same data. Received: worker {worker} "
+                    f"({self.addresses[worker]}) has another "
                     f"{' and another '.join(others)} than worker 0"
                 )
 
@@ -231,7 +284,9 @@ def _read_tf_config(text):
     """Addresses of all workers, and this one's place among them."""
 
     def refuse(what):
-        return ValueError(f"TF_CONFIG {what}. It must look like {EXAMPLE}. Received: TF_CONFIG={text!r}")
+        return ValueError(
+            f"TF_CONFIG {what}. It must look like {EXAMPLE}. Received: TF_CONFIG={text!r}"
+        )
 
     try:
         config = json.loads(text or "{}")
@@ -266,8 +321,10 @@ def _strategy():
         if "program startup" not in str(error):
             raise
         raise RuntimeError(
-            "workers must find each other before TensorFlow computes anything: call train_on_workers first, and give "
-            "it the images as a function, such as x=lambda: load_data()[0][0]. Received: TensorFlow at work already"
+            "workers must find each other before TensorFlow computes anything: call "
+            "train_on_workers first, and give "
+            "it the images as a function, such as x=lambda: load_data()[0][0]. Received: "
+            "TensorFlow at work already"
         ) from None
 
 
@@ -286,14 +343,20 @@ def _images(value, name):
 def _shuffled(count, batch_size, seed, first_epoch, steps):
     """Batches of indices, from an epoch on, in the order in which `train` draws them."""
     return tf.data.Dataset.counter(first_epoch).flat_map(
-        lambda epoch: tf.data.Dataset.from_tensor_slices(shuffled(count, seed, epoch * steps)).batch(batch_size)
+        lambda epoch: tf.data.Dataset.from_tensor_slices(
+            shuffled(count, seed, epoch * steps)
+        ).batch(batch_size)
     )
 
 
 def _in_order(count):
-    """Batches of indices, at least 1,000 where there are as many, and how many batches that makes."""
+    """Batches of indices, at least 1,000 where there are as many, and how many batches that
+    makes.
+    """
     batches = max(1, count // HELD_OUT_BATCH)
-    order = tf.data.Dataset.range(batches).map(lambda i: tf.range(i * count // batches, (i + 1) * count // batches))
+    order = tf.data.Dataset.range(batches).map(
+        lambda i: tf.range(i * count // batches, (i + 1) * count // batches)
+    )
     return order.repeat(), batches
 
 
@@ -322,15 +385,23 @@ def _parts(strategy, images, batches):
 
     def parts_here(context):
         here = strategy.num_replicas_in_sync // context.num_input_pipelines
-        replicas = tf.data.Dataset.range(context.input_pipeline_id * here, (context.input_pipeline_id + 1) * here)
+        replicas = tf.data.Dataset.range(
+            context.input_pipeline_id * here, (context.input_pipeline_id + 1) * here
+        )
         with tf.device("CPU"):
             all_images = tf.constant(images)
 
         def part(indices, replica):
-            ends = tf.size(indices, "int64") * tf.stack([replica, replica + 1]) // strategy.num_replicas_in_sync
+            ends = (
+                tf.size(indices, "int64")
+                * tf.stack([replica, replica + 1])
+                // strategy.num_replicas_in_sync
+            )
             return tf.gather(all_images, indices[ends[0] : ends[1]])
 
-        parts = batches.flat_map(lambda indices: replicas.map(lambda replica: part(indices, replica)))
+        parts = batches.flat_map(
+            lambda indices: replicas.map(lambda replica: part(indices, replica))
+        )
         endless = parts.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
         return endless.prefetch(64)
 
@@ -338,7 +409,9 @@ def _parts(strategy, images, batches):
 
 
 def _taking(strategy, step, results):
-    """A function that takes some steps, each on all devices of all workers, in one call, and returns the results."""
+    """A function that takes some steps, each on all devices of all workers, in one call, and
+    returns the results.
+    """
 
     @tf.function
     def take(parts, count):
@@ -346,4 +419,6 @@ def _taking(strategy, step, results):
             strategy.run(step, args=(next(parts),))
         return results()
 
-    return lambda parts, count: {name: float(value) for name, value in take(parts, tf.constant(count)).items()}
+    return lambda parts, count: {
+        name: float(value) for name, value in take(parts, tf.constant(count)).items()
+    }

@@ -1,7 +1,8 @@
 """Homework that tells a student whether it is right, without a network: `check("hw2.kl", kl)`.
 
-A `Task` holds a right answer, answers that make the usual mistakes, and the examples on which all of them are tried.
-What a student hands in is tried again on examples of the lecturer's own, which are not part of this package.
+A `Task` holds a right answer, answers that make the usual mistakes, and the examples on which all
+of them are tried. What a student hands in is tried again on examples of the lecturer's own, which
+are not part of this package.
 """
 
 import dataclasses
@@ -21,7 +22,9 @@ ASSIGNMENTS = ("hw1", "hw2", "hw3", "hw4", "clinic")
 
 
 def call(answer, *arguments):
-    """The usual probe: call the student's function with tensors; with arrays, where it cannot work with tensors."""
+    """The usual probe: call the student's function with tensors; with arrays, where it cannot work
+    with tensors.
+    """
     tensors = [tf.convert_to_tensor(a) if isinstance(a, np.ndarray) else a for a in arguments]
     try:
         return answer(*tensors)
@@ -40,11 +43,13 @@ class Task:
 
     Args:
         right: an answer that is right.
-        examples: the arguments, a tuple each, on which answers are compared: NumPy arrays, numbers and texts.
-        mistakes: hint → an answer with the mistake that the hint is about. The hint does not give the answer away.
+        examples: the arguments, a tuple each, on which answers are compared: NumPy arrays, numbers
+            and texts.
+        mistakes: hint → an answer with the mistake that the hint is about. The hint does not give
+            the answer away.
         probe: `probe(answer, *arguments)` → the numbers, or the tuple of arrays, that are compared.
-        judge: `judge(values, *arguments)` → what is compared in their place. A grader calls it outside the process in
-            which the student's code runs.
+        judge: `judge(values, *arguments)` → what is compared in their place. A grader calls it
+            outside the process in which the student's code runs.
         rtol, atol: how far these may be from those of `right`, as in `np.allclose`.
     """
 
@@ -61,7 +66,9 @@ class Task:
         return _arrays(self.probe(answer, *arguments))
 
     def fault(self, values, arguments):
-        """What is wrong with these values: (yours, true, hint), the last one "" where none fits; None if nothing is."""
+        """What is wrong with these values: (yours, true, hint), the last one "" where none fits;
+        None if nothing is.
+        """
         values, true = self.judged(values, arguments), self._judged_of(self.right, arguments)
         if self._same(values, true):
             return None
@@ -100,12 +107,14 @@ def task_of(name):
 
 
 def check(name, answer, hidden=False):
-    """Say whether a student's answer is right: "your value / true value", and a hint where the mistake is a usual one.
+    """Say whether a student's answer is right: "your value / true value", and a hint where the
+    mistake is a usual one.
 
     Args:
         name: of the task, such as "hw2.kl".
         answer: the function, class or value that the student wrote.
-        hidden: try the lecturer's examples, which stand in a folder `hidden` above the working folder.
+        hidden: try the lecturer's examples, which stand in a folder `hidden` above the working
+            folder.
 
     Raises:
         AssertionError: the answer is wrong; the text says what it gave, what is true, and a hint.
@@ -119,12 +128,14 @@ def check(name, answer, hidden=False):
         fault = task.fault(task.values(answer, arguments), arguments)
         if fault and hidden:  # says nothing about the example: feedback pages show this text
             raise AssertionError(
-                f"✗ {name}, on an example of the grader's" + (f"\n  hint: {fault[2]}" * bool(fault[2]))
+                f"✗ {name}, on an example of the grader's"
+                + (f"\n  hint: {fault[2]}" * bool(fault[2]))
             )
         if fault:
             yours, true, hint = fault
             raise AssertionError(
-                f"✗ {name}\n  your value: {yours}\n  true value: {true}" + (f"\n  hint: {hint}" * bool(hint))
+                f"✗ {name}\n  your value: {yours}\n  true value: {true}"
+                + (f"\n  hint: {hint}" * bool(hint))
             )
     if not hidden:
         value = _shown(task.judged(task.values(answer, task.examples[0]), task.examples[0]))
@@ -132,7 +143,9 @@ def check(name, answer, hidden=False):
 
 
 def hidden_examples(name):
-    """The lecturer's examples for a task: those of the nearest `hidden/hw1.py` above the working folder."""
+    """The lecturer's examples for a task: those of the nearest `hidden/hw1.py` above the working
+    folder.
+    """
     folder, file = pathlib.Path.cwd(), f"hidden/{name.partition('.')[0]}.py"
     for place in (folder, *folder.parents):
         if (place / file).is_file():
@@ -145,23 +158,31 @@ def hidden_examples(name):
 def to_json(values):
     """Arguments or values as JSON: arrays keep their dtype."""
     return json.dumps(
-        [{"dtype": str(v.dtype), "array": v.tolist()} if isinstance(v, np.ndarray) else v for v in values]
+        [
+            {"dtype": str(v.dtype), "array": v.tolist()} if isinstance(v, np.ndarray) else v
+            for v in values
+        ]
     )
 
 
 def from_json(text):
     """The inverse of `to_json`."""
-    return tuple(np.array(v["array"], v["dtype"]) if isinstance(v, dict) else v for v in json.loads(text))
+    return tuple(
+        np.array(v["array"], v["dtype"]) if isinstance(v, dict) else v for v in json.loads(text)
+    )
 
 
 def _arrays(result):
-    return [np.asarray(part, "float64") for part in (result if isinstance(result, tuple) else [result])]
+    return [
+        np.asarray(part, "float64") for part in (result if isinstance(result, tuple) else [result])
+    ]
 
 
 def _shown(values):
     """Numbers in few words: the first of them, and the shape where it is not one number."""
     return " and ".join(
-        f"{value.item():.6g}" if value.size == 1 and value.ndim == 0 else _shown_array(value) for value in values
+        f"{value.item():.6g}" if value.size == 1 and value.ndim == 0 else _shown_array(value)
+        for value in values
     )
 
 

@@ -1,7 +1,9 @@
-"""The bug clinic: a healthy VAE and eight sick ones, each with a mistake that published VAE code has made.
+"""The bug clinic: a healthy VAE and eight sick ones, each with a mistake that published VAE code
+has made.
 
-A student writes a test for each illness: a function of `patient`, which gives a fresh model whenever it is called. The
-test has to pass on every healthy model and to fail, by an `assert`, on the sick one.
+A student writes a test for each illness: a function of `patient`, which gives a fresh model
+whenever it is called. The test has to pass on every healthy model and to fail, by an `assert`, on
+the sick one.
 """
 
 import dataclasses
@@ -15,22 +17,30 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.support.checks import one_of
 from vae_keras.data import IMAGE_SHAPE
 from vae_keras.homework import Task
-from vae_keras.support.inputs import images_of
 from vae_keras.losses import as_float32, bernoulli_loss, kl_divergence, safe_exp
 from vae_keras.models import VAE
+from vae_keras.support.checks import one_of
+from vae_keras.support.inputs import images_of
 
 SECONDS = 10  # a test may take on one model
-SIZES = [(0, 2, 8), (1, 3, 6), (2, 5, 4)]  # seed, latent dimension and hidden units of the models of `score`
+SIZES = [
+    (0, 2, 8),
+    (1, 3, 6),
+    (2, 5, 4),
+]  # seed, latent dimension and hidden units of the models of `score`
 
 
 class Patient(VAE):
-    """A VAE in parts that can be tested one by one. Means and variances are those of q(z|x); losses are in nats."""
+    """A VAE in parts that can be tested one by one. Means and variances are those of q(z|x); losses
+    are in nats.
+    """
 
     def draw(self, mean, log_var, noise_seed=None):
-        """Draw z ~ N(mean, exp(log_var)), `(batch, latent)`; without a noise_seed each call draws anew."""
+        """Draw z ~ N(mean, exp(log_var)), `(batch, latent)`; without a noise_seed each call draws
+        anew.
+        """
         return self.sampling((mean, log_var), noise_seed=noise_seed)
 
     def cross_entropy(self, x, logits):
@@ -74,7 +84,9 @@ class Patient(VAE):
         return self.get_metrics_result()
 
     def code(self, mean, log_var):
-        """The one z that stands for an image where nothing is drawn: in reconstruct, interpolate and predict."""
+        """The one z that stands for an image where nothing is drawn: in reconstruct, interpolate
+        and predict.
+        """
         return mean
 
     def call(self, x, training=None):
@@ -118,7 +130,9 @@ def _drawn_without_gradient(self, mean, log_var, noise_seed=None):
 def _clipped_probabilities(self, x, logits):
     x, logits = as_float32(x=x, logits=logits)
     p = ops.clip(ops.sigmoid(logits), 1e-7, 1.0 - 1e-7)
-    return -ops.sum(x * ops.log(p) + (1.0 - x) * ops.log(1.0 - p), axis=tuple(range(1, len(x.shape))))
+    return -ops.sum(
+        x * ops.log(p) + (1.0 - x) * ops.log(1.0 - p), axis=tuple(range(1, len(x.shape)))
+    )
 
 
 def _means_of_batches(self, loss, reconstruction, kl):
@@ -140,7 +154,8 @@ class Illness:
         method: the method of `Patient` that is replaced, `by` a function.
         hint: where to look; it does not say what is wrong.
         seen: what a reader of the code sees.
-        published: where such code was published: repository and file, issue or pull request, or book.
+        published: where such code was published: repository and file, issue or pull request, or
+            book.
     """
 
     method: str
@@ -225,7 +240,8 @@ ILLNESSES = (
 
 
 def patient(illness=None, seed=0, latent_dim=2, units=8):
-    """A small VAE, not trained, ready for `evaluate` and `fit`: "bernoulli", one hidden layer, 784 pixels.
+    """A small VAE, not trained, ready for `evaluate` and `fit`: "bernoulli", one hidden layer, 784
+    pixels.
 
     Args:
         illness: None for a healthy one, or the number of an illness, 0 to 8.
@@ -241,14 +257,23 @@ def patient(illness=None, seed=0, latent_dim=2, units=8):
         sick = {ILLNESSES[int(illness)].method: ILLNESSES[int(illness)].by}
 
     def dense(size, number, scale=1.0):
-        return layers.Dense(size, kernel_initializer=keras.initializers.VarianceScaling(scale, seed=9 * seed + number))
+        return layers.Dense(
+            size,
+            kernel_initializer=keras.initializers.VarianceScaling(scale, seed=9 * seed + number),
+        )
 
     image, z = keras.Input(IMAGE_SHAPE), keras.Input((latent_dim,))
     x = ops.tanh(dense(units, 0)(layers.Flatten()(image)))
-    encoder = keras.Model(image, [dense(latent_dim, 1, scale=8.0)(x), dense(latent_dim, 2, scale=8.0)(x)])
-    decoder = keras.Model(z, layers.Reshape(IMAGE_SHAPE)(dense(784, 4)(ops.tanh(dense(units, 3)(z)))))
+    encoder = keras.Model(
+        image, [dense(latent_dim, 1, scale=8.0)(x), dense(latent_dim, 2, scale=8.0)(x)]
+    )
+    decoder = keras.Model(
+        z, layers.Reshape(IMAGE_SHAPE)(dense(784, 4)(ops.tanh(dense(units, 3)(z))))
+    )
     vae = type("Patient", (Patient,), sick)(encoder, decoder, likelihood="bernoulli", seed=seed)
-    vae.compile(keras.optimizers.Adam(0.01), run_eagerly=True)  # a test takes few steps: compiling would last longer
+    vae.compile(
+        keras.optimizers.Adam(0.01), run_eagerly=True
+    )  # a test takes few steps: compiling would last longer
     return vae
 
 
@@ -260,7 +285,9 @@ def images(n=5, seed=0):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a test did on one model: `word` is "pass", "fail" (an AssertionError), "error" or "slow"; `why` explains."""
+    """What a test did on one model: `word` is "pass", "fail" (an AssertionError), "error" or
+    "slow"; `why` explains.
+    """
 
     word: str
     why: str = ""
@@ -280,7 +307,9 @@ def outcome(test, illness=None, **options):
         NotImplementedError: the test is not yet written.
     """
     if not callable(test):
-        raise TypeError(f"a test must be a function of one argument, patient. Received: a {type(test).__name__}")
+        raise TypeError(
+            f"a test must be a function of one argument, patient. Received: a {type(test).__name__}"
+        )
     start = time.monotonic()
     try:
         test(lambda: patient(illness, **options))
@@ -291,14 +320,20 @@ def outcome(test, illness=None, **options):
     except Exception as error:
         return Outcome("error", f"{type(error).__name__}: {_first_line(error)}")
     taken = time.monotonic() - start
-    return Outcome("slow", f"it took {taken:.0f} s, more than {SECONDS}") if taken > SECONDS else Outcome("pass")
+    return (
+        Outcome("slow", f"it took {taken:.0f} s, more than {SECONDS}")
+        if taken > SECONDS
+        else Outcome("pass")
+    )
 
 
 def score(tests):
-    """Try the tests of the illnesses 1 to 8, each on three healthy models and on the sick one; print a table.
+    """Try the tests of the illnesses 1 to 8, each on three healthy models and on the sick one;
+    print a table.
 
     Returns:
-        The number of illnesses killed: the test passes on every healthy model and fails, by an assert, on the sick one.
+        The number of illnesses killed: the test passes on every healthy model and fails, by an
+        assert, on the sick one.
     """
     results = [_result(number, test) for number, test in enumerate(tests, start=1)]
     print(f"{'test':8} {'healthy':8} result")
@@ -307,7 +342,9 @@ def score(tests):
     killed = [number for number, (_, result) in enumerate(results, start=1) if result == "killed"]
     print(f"\nscore: {len(killed)} of {len(ILLNESSES) - 1}")
     for number in killed:
-        print(f"\n{number}. {ILLNESSES[number].seen}\n   Published in {ILLNESSES[number].published}")
+        print(
+            f"\n{number}. {ILLNESSES[number].seen}\n   Published in {ILLNESSES[number].published}"
+        )
     return len(killed)
 
 
@@ -324,14 +361,18 @@ def _result(number, test):
         return marks, f"false alarm: {alarms[0]}"
     if sick.word == "pass":
         return marks, "survived: the test passes on the sick model, too"
-    return marks, "killed" if sick.word == "fail" else f"not killed, for want of an assert: {sick.why}"
+    return (
+        marks,
+        "killed" if sick.word == "fail" else f"not killed, for want of an assert: {sick.why}",
+    )
 
 
 def _first_line(error):
     return f"{error}".strip().partition("\n")[0]
 
 
-# The tasks: two numbers for each example, 1 and 1 if the test passes on a healthy model and fails on the sick one.
+# The tasks: two numbers for each example, 1 and 1 if the test passes on a healthy model and fails
+# on the sick one.
 
 RIGHT = object()  # stands for a right test
 HEALTHY = {"pass": 1, "fail": 0, "error": -1, "slow": -2}

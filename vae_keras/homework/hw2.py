@@ -1,4 +1,6 @@
-"""Assignment 2, the variational autoencoder: right answers, the usual mistakes, and the examples that students see."""
+"""Assignment 2, the variational autoencoder: right answers, the usual mistakes, and the examples
+that students see.
+"""
 
 import keras
 import numpy as np
@@ -34,12 +36,13 @@ def with_gradient(answer, x, logits):
 
 
 def statistics(answer, mean, log_var, draws, seed):
-    """What many draws of a sampling layer tell, for one Gaussian: mean and log_var are `(latent,)`, latent above 1.
+    """What many draws of a sampling layer tell, for one Gaussian: mean and log_var are `(latent,)`,
+    latent above 1.
 
     Returns:
         in units of sigma, `(latent,)` each: how far the draws' mean is off; their variance.
-        Over all dimensions: how far two draws lie apart; correlation of neighbouring dimensions; derivative of z by
-        mean; derivative by log_var, divided by z − mean.
+        Over all dimensions: how far two draws lie apart; correlation of neighbouring dimensions;
+        derivative of z by mean; derivative by log_var, divided by z − mean.
     """
     layer, sigma = answer(seed), np.exp(0.5 * log_var.astype("float64"))
     means, log_vars = (tf.tile(v[None], (draws, 1)) for v in (mean, log_var))  # (draws, latent)
@@ -47,7 +50,10 @@ def statistics(answer, mean, log_var, draws, seed):
         tape.watch([means, log_vars])
         z = layer((means, log_vars))
     by_mean, by_log_var = gradients(tape, z, [means, log_vars])
-    draws = (np.broadcast_to(np.asarray(draw, "float64"), means.shape) for draw in (z, layer((means, log_vars))))
+    draws = (
+        np.broadcast_to(np.asarray(draw, "float64"), means.shape)
+        for draw in (z, layer((means, log_vars)))
+    )
     epsilon, again = ((draw - mean) / sigma for draw in draws)
     return (
         epsilon.mean(axis=0),
@@ -60,21 +66,28 @@ def statistics(answer, mean, log_var, draws, seed):
 
 
 def gradients(tape, result, sources):
-    """Gradients as float64 arrays; 0 where none arrives, as when the result was computed by NumPy."""
+    """Gradients as float64 arrays; 0 where none arrives, as when the result was computed by
+    NumPy.
+    """
     if not tf.is_tensor(result):
         return [np.zeros(source.shape) for source in sources]
-    return [np.asarray(g, "float64") for g in tape.gradient(result, sources, unconnected_gradients="zero")]
+    return [
+        np.asarray(g, "float64")
+        for g in tape.gradient(result, sources, unconnected_gradients="zero")
+    ]
 
 
 def two_steps(answer, images, latent_dim, batch_size, beta, seed):
     """Train a student's VAE for one epoch of a few images, by SGD and with fixed noise.
 
     Returns:
-        loss, reconstruction loss and KL as `fit` reports them; the change of all weights, divided by −learning rate:
-        the biases of the encoder's heads first.
+        loss, reconstruction loss and KL as `fit` reports them; the change of all weights, divided
+        by −learning rate: the biases of the encoder's heads first.
     """
     rng = np.random.default_rng(seed)
-    x = (rng.random((images, *IMAGE_SHAPE)) * (rng.random((images, *IMAGE_SHAPE)) < 0.1)).astype("float32")
+    x = (rng.random((images, *IMAGE_SHAPE)) * (rng.random((images, *IMAGE_SHAPE)) < 0.1)).astype(
+        "float32"
+    )
     epsilon = tf.constant(rng.normal(size=(images, latent_dim)), "float32")
     vae = answer(*small_networks(latent_dim), likelihood="bernoulli", beta=beta)
     weights = sorted(vae.weights, key=lambda weight: len(weight.shape))
@@ -82,11 +95,19 @@ def two_steps(answer, images, latent_dim, batch_size, beta, seed):
     for weight, value in zip(weights, before, strict=True):
         weight.assign(value)
     before = [weight.numpy() for weight in weights]
-    vae.sampling = lambda pair, training=None: pair[0] + ops.exp(0.5 * pair[1]) * epsilon[: ops.shape(pair[0])[0]]
-    vae.compile(keras.optimizers.SGD(LEARNING_RATE), run_eagerly=True)  # two steps: tracing takes longer
+    vae.sampling = lambda pair, training=None: (
+        pair[0] + ops.exp(0.5 * pair[1]) * epsilon[: ops.shape(pair[0])[0]]
+    )
+    vae.compile(
+        keras.optimizers.SGD(LEARNING_RATE), run_eagerly=True
+    )  # two steps: tracing takes longer
     history = vae.fit(x, batch_size=batch_size, shuffle=False, verbose=0).history
-    changes = [(value - weight.numpy()).ravel() for value, weight in zip(before, weights, strict=True)]
-    reported = [history.get(name, [np.nan])[0] for name in ("loss", "reconstruction_loss", "kl_loss")]
+    changes = [
+        (value - weight.numpy()).ravel() for value, weight in zip(before, weights, strict=True)
+    ]
+    reported = [
+        history.get(name, [np.nan])[0] for name in ("loss", "reconstruction_loss", "kl_loss")
+    ]
     return np.array(reported), np.concatenate(changes) / LEARNING_RATE
 
 
@@ -150,7 +171,9 @@ def cross_entropy_of_probabilities(x, p):
 
 def kl_of(mean, log_var, log_of_variance=lambda log_var: log_var):
     """`kl_divergence` grows linearly where log_var is above 10; this one is exact."""
-    return 0.5 * ops.sum(ops.square(mean) + ops.exp(log_var) - 1 - log_of_variance(log_var), axis=-1)
+    return 0.5 * ops.sum(
+        ops.square(mean) + ops.exp(log_var) - 1 - log_of_variance(log_var), axis=-1
+    )
 
 
 IMAGES = array([[[0.0], [1.0]], [[0.5], [0.2]]], [[[1.0], [0.3]], [[0.0], [0.8]]])  # (2, 2, 2, 1)
@@ -196,7 +219,9 @@ TASKS = {
                 lambda mean, log_var, seed: mean + ops.exp(0.5 * log_var) * noise(mean, 7)
             ),
             "no gradient reaches μ and log σ²: they must be used in operations that can be differentiated": layer_of(
-                lambda mean, log_var, seed: ops.stop_gradient(mean + ops.exp(0.5 * log_var) * noise(mean, seed))
+                lambda mean, log_var, seed: ops.stop_gradient(
+                    mean + ops.exp(0.5 * log_var) * noise(mean, seed)
+                )
             ),
         },
     ),
@@ -206,7 +231,9 @@ TASKS = {
         probe=one_array,
         mistakes={
             "a mean over pixels: ‖x − x̂‖² is a sum": (
-                lambda x, x_hat, sigma: ops.mean(ops.square(x - x_hat), axis=(1, 2, 3)) / (2 * sigma**2)
+                lambda x, x_hat, sigma: (
+                    ops.mean(ops.square(x - x_hat), axis=(1, 2, 3)) / (2 * sigma**2)
+                )
             ),
             "halving sigma must multiply the loss by 4": (
                 lambda x, x_hat, sigma: sum_over_pixels(ops.square(x - x_hat)) / (2 * sigma)
@@ -247,14 +274,24 @@ TASKS = {
         ],
         probe=one_array,
         mistakes={
-            "the sign: a divergence is never negative (row L21's erratum)": lambda *pair: -kl_of(*pair),
+            "the sign: a divergence is never negative (row L21's erratum)": lambda *pair: (
+                -kl_of(*pair)
+            ),
             "a mean over the latent dimensions: KL is a sum over them": (
                 lambda mean, log_var: kl_of(mean, log_var) / mean.shape[1]
             ),
-            "the formula has σ² and log σ². You put in σ and log σ": lambda mean, log_var: kl_of(mean, 0.5 * log_var),
-            "you took log_var for σ, but it is log σ²": lambda mean, log_var: kl_of(mean, ops.log(ops.square(log_var))),
-            "one factor is missing: look at what stands in front of the sum": lambda *pair: 2 * kl_of(*pair),
-            "one number for the whole batch: each image has a KL of its own": lambda *pair: ops.mean(kl_of(*pair)),
+            "the formula has σ² and log σ². You put in σ and log σ": lambda mean, log_var: kl_of(
+                mean, 0.5 * log_var
+            ),
+            "you took log_var for σ, but it is log σ²": lambda mean, log_var: kl_of(
+                mean, ops.log(ops.square(log_var))
+            ),
+            "one factor is missing: look at what stands in front of the sum": lambda *pair: (
+                2 * kl_of(*pair)
+            ),
+            "one number for the whole batch: each image has a KL of its own": lambda *pair: (
+                ops.mean(kl_of(*pair))
+            ),
             "at log σ² = −100 you take the logarithm of 0. You already have this logarithm": (
                 lambda mean, log_var: kl_of(mean, log_var, lambda v: ops.log(ops.exp(v)))
             ),
@@ -269,7 +306,9 @@ TASKS = {
         mistakes={
             "the weights are right, the numbers of the epoch are not: its last batch is shorter than the others. "
             "What do you give to update_state?": vae_of(tracked=ops.mean),
-            "the objective is a mean over the images of the batch: you have a sum": vae_of(over_batch=ops.sum),
+            "the objective is a mean over the images of the batch: you have a sum": vae_of(
+                over_batch=ops.sum
+            ),
             "the weights do not feel KL: does it enter what you differentiate?": vae_of(
                 lambda reconstruction, kl, beta: reconstruction
             ),

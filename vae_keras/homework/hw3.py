@@ -1,4 +1,6 @@
-"""Assignment 3, what the KL term does: right answers, the usual mistakes, and the examples that students see."""
+"""Assignment 3, what the KL term does: right answers, the usual mistakes, and the examples that
+students see.
+"""
 
 import numpy as np
 
@@ -16,9 +18,14 @@ RANKINGS = {  # from the smallest to the largest, as notebook 03 measures them f
 
 
 def ranked(answer, *quantities):
-    """The predicted ranking of each quantity, a loss as its place in LOSSES; −1 for a name that is none of them."""
+    """The predicted ranking of each quantity, a loss as its place in LOSSES; −1 for a name that is
+    none of them.
+    """
     rankings = answer()
-    return [np.array([LOSSES.index(loss) if loss in LOSSES else -1 for loss in rankings[q]]) for q in quantities]
+    return [
+        np.array([LOSSES.index(loss) if loss in LOSSES else -1 for loss in rankings[q]])
+        for q in quantities
+    ]
 
 
 def predicting(**rankings):
@@ -38,8 +45,13 @@ def one_array(answer, *arguments):
 
 
 def rate_and_distortion(rate=kl_divergence, distortion=reconstruction_loss, over_images=np.mean):
-    """`rate_distortion` from the KL and the reconstruction loss of each image; the options plant mistakes."""
-    return lambda x, x_hat, mean, log_var: (over_images(rate(mean, log_var)), over_images(distortion(x, x_hat)))
+    """`rate_distortion` from the KL and the reconstruction loss of each image; the options plant
+    mistakes.
+    """
+    return lambda x, x_hat, mean, log_var: (
+        over_images(rate(mean, log_var)),
+        over_images(distortion(x, x_hat)),
+    )
 
 
 def kl_terms(mean, log_var):
@@ -67,11 +79,15 @@ def right_betas(latent_dim, n_pixels):
 
 
 def betas(**mistaken):
-    """`published_betas`, but for the losses named here: each a function of (latent_dim, n_pixels)."""
+    """`published_betas`, but for the losses named here: each a function of (latent_dim,
+    n_pixels).
+    """
 
     def answer(latent_dim, n_pixels):
         right = dict(zip("ABCD", right_betas(latent_dim, n_pixels), strict=True))
-        return list((right | {loss: beta(latent_dim, n_pixels) for loss, beta in mistaken.items()}).values())
+        return list(
+            (right | {loss: beta(latent_dim, n_pixels) for loss, beta in mistaken.items()}).values()
+        )
 
     return answer
 
@@ -83,7 +99,9 @@ def variance_counter(statistic=lambda mean: np.var(mean, axis=0)):
 rng = np.random.default_rng(3)
 X, X_HAT = (rng.random((3, 2, 2, 1)).astype("float32") for _ in range(2))
 MEAN, LOG_VAR = (rng.normal(size=(3, 5)).astype("float32") for _ in range(2))
-CODES = np.array([[2, 0.1, 1, -1, 3], [0, -0.1, 1, -1, 3], [-2, 0, 1, -1, 3], [0, 0, 1, -1, 3], [1, 0, 1, -1, 3]])
+CODES = np.array(
+    [[2, 0.1, 1, -1, 3], [0, -0.1, 1, -1, 3], [-2, 0, 1, -1, 3], [0, 0, 1, -1, 3], [1, 0, 1, -1, 3]]
+)
 
 TASKS = {
     "predictions": Task(
@@ -103,7 +121,9 @@ TASKS = {
             "distortion: one of the two that reconstruct has something else to pay for as well": predicting(
                 distortion=(BOTH, RECONSTRUCTION, KL)
             ),
-            "sigma: what does noise in z cost under each loss? (row L27)": predicting(sigma=(KL, BOTH, RECONSTRUCTION)),
+            "sigma: what does noise in z cost under each loss? (row L27)": predicting(
+                sigma=(KL, BOTH, RECONSTRUCTION)
+            ),
             "sigma: KL has its minimum at one certain sigma. Is it a narrow or a wide one?": predicting(
                 sigma=(KL, RECONSTRUCTION, BOTH)
             ),
@@ -141,13 +161,15 @@ TASKS = {
             "the rate: which factor stands before the sum in the KL formula?": rate_and_distortion(
                 rate=lambda mean, log_var: 2 * kl_divergence(mean, log_var)
             ),
-            "a model with twice as many images would get twice these numbers": rate_and_distortion(over_images=np.sum),
+            "a model with twice as many images would get twice these numbers": rate_and_distortion(
+                over_images=np.sum
+            ),
             "one number for each image: the model needs one for all of them": rate_and_distortion(
                 over_images=lambda values: values
             ),
-            "the right numbers in the wrong order": lambda *images_and_codes: rate_and_distortion()(*images_and_codes)[
-                ::-1
-            ],
+            "the right numbers in the wrong order": lambda *images_and_codes: rate_and_distortion()(
+                *images_and_codes
+            )[::-1],
         },
     ),
     "exchange_rates": Task(
@@ -202,7 +224,9 @@ TASKS = {
             "C: write KL with its ½. Which factor is then in front of it?": betas(
                 C=lambda latent_dim, n_pixels: 5e-4 * n_pixels / latent_dim
             ),
-            "C: the cross-entropy is a mean, too": betas(C=lambda latent_dim, n_pixels: 1e-3 / latent_dim),
+            "C: the cross-entropy is a mean, too": betas(
+                C=lambda latent_dim, n_pixels: 1e-3 / latent_dim
+            ),
             "C: KL is a mean, too": betas(C=lambda latent_dim, n_pixels: 1e-3 * n_pixels),
             "D: this course's reconstruction is ½‖x − x̂‖². How many of them are in this loss?": betas(
                 D=lambda latent_dim, n_pixels: 1

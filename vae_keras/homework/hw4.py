@@ -18,7 +18,8 @@ def unevenness(images):
         images: `(steps, 28, 28, 1)`, not all the same.
 
     Returns:
-        From 1, where all steps are equal, to steps − 1, where the image jumps once and stands still otherwise.
+        From 1, where all steps are equal, to steps − 1, where the image jumps once and stands still
+        otherwise.
     """
     lengths = step_lengths(images)
     return lengths.max() / lengths.mean()
@@ -28,8 +29,8 @@ def simple_walks(seed, steps=9):
     """Even, pausing and jumping walks between the same two made images, for six pairs of them.
 
     Returns:
-        `(6, 3, steps, 28, 28, 1)`. Along the second axis: all steps equal; one step of length 0 and the others
-        equal; one step that goes all the way, the others of length 0.
+        `(6, 3, steps, 28, 28, 1)`. Along the second axis: all steps equal; one step of length 0 and
+        the others equal; one step that goes all the way, the others of length 0.
     """
     rng = np.random.default_rng(seed)
     walks = []
@@ -40,7 +41,8 @@ def simple_walks(seed, steps=9):
 
 
 def random_walks(seed, steps=9, count=RANDOM_WALKS):
-    """Walks between made images, from nearly even ones to nearly a jump; every third takes a detour.
+    """Walks between made images, from nearly even ones to nearly a jump; every third takes a
+    detour.
 
     Returns:
         `(count, steps, 28, 28, 1)`.
@@ -49,7 +51,9 @@ def random_walks(seed, steps=9, count=RANDOM_WALKS):
     walks = []
     for number in range(count):
         lengths = rng.gamma(10 ** rng.uniform(-1, 1.5), size=steps - 1) + 1e-6
-        walks.append(_walk(_blobs(rng), _blobs(rng), lengths, _blobs(rng) if number % 3 == 0 else None))
+        walks.append(
+            _walk(_blobs(rng), _blobs(rng), lengths, _blobs(rng) if number % 3 == 0 else None)
+        )
     return np.array(walks)
 
 
@@ -57,13 +61,18 @@ def _blobs(rng):
     """An image `(28, 28, 1)` in [0, 1] of four blobs; all images are equally bright."""
     y, x = np.mgrid[:28, :28]
     centres, widths = rng.uniform(5, 22, (4, 2)), rng.uniform(1.5, 3, 4)
-    image = sum(np.exp(-((y - v) ** 2 + (x - u) ** 2) / (2 * w**2)) for (v, u), w in zip(centres, widths, strict=True))
+    image = sum(
+        np.exp(-((y - v) ** 2 + (x - u) ** 2) / (2 * w**2))
+        for (v, u), w in zip(centres, widths, strict=True)
+    )
     image = np.where(image < 0.1, 0, image)
     return (0.03 * image / image.mean())[..., None]
 
 
 def _walk(start, end, lengths, detour=None):
-    """The cross-fade from start to end with steps of these relative lengths, bent towards a third image."""
+    """The cross-fade from start to end with steps of these relative lengths, bent towards a third
+    image.
+    """
     t = np.append(0, np.cumsum(lengths) / np.sum(lengths))[:, None, None, None]
     images = (1 - t) * start + t * end
     if detour is not None:
@@ -75,7 +84,9 @@ def _walk(start, end, lengths, detour=None):
 
 
 def _path(answer, what, z_a, z_b, steps):
-    """The path; or, where `what` is "error", 1 if the answer raises a ValueError and 0 if it does not."""
+    """The path; or, where `what` is "error", 1 if the answer raises a ValueError and 0 if it does
+    not.
+    """
     if what == "path":
         return np.asarray(answer(z_a, z_b, steps))
     try:
@@ -86,7 +97,9 @@ def _path(answer, what, z_a, z_b, steps):
 
 
 def _decoded(answer, weights, paths):
-    """The images that come back, and how often the decoder was called; its weights are `(latent, height, width)`."""
+    """The images that come back, and how often the decoder was called; its weights are `(latent,
+    height, width)`.
+    """
     calls = []
 
     def decode(z):
@@ -100,10 +113,16 @@ def _decoded(answer, weights, paths):
 
 
 def _ratings(answer, seed, steps):
-    """What a measure of roughness gives for made walks, for the same walks backwards, and at half the contrast."""
+    """What a measure of roughness gives for made walks, for the same walks backwards, and at half
+    the contrast.
+    """
     walks = _walks(seed, steps)
     rough = _numbers(answer, walks)
-    return rough, _numbers(answer, [w[::-1] for w in walks]), _numbers(answer, [w / 2 for w in walks])
+    return (
+        rough,
+        _numbers(answer, [w[::-1] for w in walks]),
+        _numbers(answer, [w / 2 for w in walks]),
+    )
 
 
 def _judged(values, seed, steps):
@@ -159,7 +178,9 @@ def _line_without_its_end(z_a, z_b, steps):
 
 
 def _line_with_its_length(z_a, z_b, steps):
-    """The straight line, each code scaled to the norm that it should have: its direction turns unevenly."""
+    """The straight line, each code scaled to the norm that it should have: its direction turns
+    unevenly.
+    """
     path, wanted = linear_path(z_a, z_b, steps), spherical_path(z_a, z_b, steps)
     norms = np.linalg.norm(path, axis=1, keepdims=True)
     return path * np.linalg.norm(wanted, axis=1, keepdims=True) / np.where(norms > 0, norms, 1)
@@ -170,7 +191,10 @@ def _turn(z_a, z_b, steps, unit=True, tiny=0.0):
     norm_a, norm_b = np.linalg.norm(z_a), np.linalg.norm(z_b)
     u, v = z_a / max(norm_a, 1e-12), z_b / max(norm_b, 1e-12)
     angle = np.arccos(np.clip(np.dot(u, v), -1, 1))
-    weights = np.sin((1 - t) * angle) / (np.sin(angle) + tiny), np.sin(t * angle) / (np.sin(angle) + tiny)
+    weights = (
+        np.sin((1 - t) * angle) / (np.sin(angle) + tiny),
+        np.sin(t * angle) / (np.sin(angle) + tiny),
+    )
     if not unit:
         return weights[0] * z_a + weights[1] * z_b
     return ((1 - t) * norm_a + t * norm_b) * (weights[0] * u + weights[1] * v)
@@ -206,7 +230,9 @@ def _decoded_in_a_row(decode, paths):
 
 
 def decode_paths(decode, paths):
-    """Codes `(pairs, steps, latent)` → images `(pairs, steps, 28, 28, 1)`, with one call of the decoder."""
+    """Codes `(pairs, steps, latent)` → images `(pairs, steps, 28, 28, 1)`, with one call of the
+    decoder.
+    """
     images = decode(paths.reshape(-1, paths.shape[-1]))
     return images.reshape(*paths.shape[:2], *images.shape[1:])
 
@@ -251,7 +277,9 @@ TASKS = {
             "which code stands in your last row? Count the values of t, and look at the largest.": (
                 _line_without_its_end
             ),
-            "at t = 0 the path should be at z_a.": lambda z_a, z_b, steps: linear_path(z_b, z_a, steps),
+            "at t = 0 the path should be at z_a.": lambda z_a, z_b, steps: linear_path(
+                z_b, z_a, steps
+            ),
             "the last row should be z_b exactly. What is 1 − 1e20 for the computer, and what is left of the 1?": (
                 _line_that_rounds
             ),

@@ -1,8 +1,10 @@
-"""Trained models that travel with the package: `load_pretrained("vae-2d")` opens at once what takes a minute to train.
+"""Trained models that travel with the package: `load_pretrained("vae-2d")` opens at once what takes
+a minute to train.
 
-`make.py` beside this file trains them. A file holds a record of how it was made, as JSON, and the weights. Of a matrix
-it keeps whole numbers from −100 to 100, and for each column the number that one of them stands for: a byte for each
-weight, so that all models together stay under 3 MB. That costs 0.01 nats; the record has the losses before and after.
+`make.py` beside this file trains them. A file holds a record of how it was made, as JSON, and the
+weights. Of a matrix it keeps whole numbers from −100 to 100, and for each column the number that
+one of them stands for: a byte for each weight, so that all models together stay under 3 MB. That
+costs 0.01 nats; the record has the losses before and after.
 """
 
 import json
@@ -12,17 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from vae_keras.support.checks import one_of
 from vae_keras.make import make_autoencoder, make_vae
 from vae_keras.models import VAE, Autoencoder
+from vae_keras.support.checks import one_of
 
 NAMES = ("vae-2d", "vae-16d", "ae-16d")
-MAKERS: dict[str, Callable[..., VAE | Autoencoder]] = {"VAE": make_vae, "Autoencoder": make_autoencoder}
+MAKERS: dict[str, Callable[..., VAE | Autoencoder]] = {
+    "VAE": make_vae,
+    "Autoencoder": make_autoencoder,
+}
 FOLDER = pathlib.Path(__file__).parent
 
 
 def load_pretrained(name: str) -> VAE | Autoencoder:
-    """A model trained on MNIST, ready to use: the three models of notebook 04, from the same recipe.
+    """A model trained on MNIST, ready to use: the three models of notebook 04, from the same
+    recipe.
 
     | name | model | held-out loss |
     |---|---|---|
@@ -44,7 +50,8 @@ def load_pretrained(name: str) -> VAE | Autoencoder:
 
 
 def read_record(name: str) -> dict[str, Any]:
-    """How a pretrained model was made: its options, its training, the commit, the versions, its held-out losses.
+    """How a pretrained model was made: its options, its training, the commit, the versions, its
+    held-out losses.
 
     Raises:
         ValueError: an unknown name.

@@ -1,10 +1,11 @@
-"""Train the models that `load_pretrained` opens, each from its recipe and one seed, and write them beside this file.
+"""Train the models that `load_pretrained` opens, each from its recipe and one seed, and write them
+beside this file.
 
     python -m vae_keras.pretrained.make
 
-It takes a few minutes, and needs MNIST and a checkout without uncommitted changes to the package: the files name its
-commit. Each recipe is also trained on the offline digits, and what comes out is recorded, so that a test without MNIST
-can train it again and compare.
+It takes a few minutes, and needs MNIST and a checkout without uncommitted changes to the package:
+the files name its commit. Each recipe is also trained on the offline digits, and what comes out is
+recorded, so that a test without MNIST can train it again and compare.
 """
 
 import json
@@ -19,14 +20,17 @@ import numpy as np
 import tensorflow as tf
 
 from vae_keras.data import load_data
-from vae_keras.support.files import whole_or_not_at_all
 from vae_keras.models import VAE, Autoencoder
 from vae_keras.pretrained import FOLDER, MAKERS, NAMES, load_pretrained
+from vae_keras.support.files import whole_or_not_at_all
 from vae_keras.training import train
 
 SEED = 0
 RECIPES: dict[str, dict[str, Any]] = {  # as in notebook 04
-    "vae-2d": {"model": "VAE", "options": {"latent_dim": 2, "likelihood": "bernoulli", "seed": SEED}},
+    "vae-2d": {
+        "model": "VAE",
+        "options": {"latent_dim": 2, "likelihood": "bernoulli", "seed": SEED},
+    },
     "vae-16d": {"model": "VAE", "options": {"latent_dim": 16, "sigma": 0.3, "seed": SEED}},
     "ae-16d": {"model": "Autoencoder", "options": {"latent_dim": 16}},
 }
@@ -48,7 +52,9 @@ def train_recipe(name: str, data: str = "mnist") -> tuple[VAE | Autoencoder, flo
 
 
 def held_out(model: VAE | Autoencoder, data: str) -> dict[str, float]:
-    """The loss and its terms on the held-out images of MNIST or of the digits, in nats per image."""
+    """The loss and its terms on the held-out images of MNIST or of the digits, in nats per
+    image.
+    """
     _, (x, _) = load_data(data)
     return model.evaluate(x, batch_size=1000, verbose=0, return_dict=True)
 
@@ -96,19 +102,29 @@ def make(name: str) -> None:
     write(file, record, model.get_weights())
     rounded = load_pretrained(name)
     record["held_out"] = held_out(rounded, "mnist")
-    record["held_out_on_digits"] = held_out(rounded, "digits")  # digits that it has never seen the like of
+    record["held_out_on_digits"] = held_out(
+        rounded, "digits"
+    )  # digits that it has never seen the like of
     write(file, record, model.get_weights())
-    print(f"{file.name}: {file.stat().st_size:,} bytes, held-out loss {record['held_out']['loss']:.2f}")
+    print(
+        f"{file.name}: {file.stat().st_size:,} bytes, held-out loss "
+        f"{record['held_out']['loss']:.2f}"
+    )
 
 
 def _git(*arguments):
-    return subprocess.run(["git", *arguments], cwd=FOLDER, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", *arguments], cwd=FOLDER, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def main() -> None:
     """Make all models."""
     if changed := _git("status", "--porcelain", "--", ".."):
-        sys.exit(f"commit first: a pretrained model names the commit that it was made by. Received: {changed}")
+        sys.exit(
+            f"commit first: a pretrained model names the commit that it was made by. Received: "
+            f"{changed}"
+        )
     for name in NAMES:
         make(name)
 

@@ -1,4 +1,6 @@
-"""A training's state after each epoch, so that it can go on after a crash as if there had been none."""
+"""A training's state after each epoch, so that it can go on after a crash as if there had been
+none.
+"""
 
 import json
 import os
@@ -16,9 +18,9 @@ from vae_keras.support.files import whole_or_not_at_all
 class Backup(keras.callbacks.Callback):
     """Saves a training's whole state after each epoch, so that the same training can go on.
 
-    `keras.callbacks.BackupAndRestore` writes weights and epoch one after the other and in place: killed
-    in between, a training goes on with an epoch too many, or not at all. Here each epoch's state has a
-    file of its own, and counts from the moment at which the record names it.
+    `keras.callbacks.BackupAndRestore` writes weights and epoch one after the other and in place:
+    killed in between, a training goes on with an epoch too many, or not at all. Here each epoch's
+    state has a file of its own, and counts from the moment at which the record names it.
 
     Args:
         folder: where to save; made if it is not there.
@@ -45,16 +47,26 @@ class Backup(keras.callbacks.Callback):
             return 0
         try:
             record = json.loads(self.record.read_text())
-            settings, self.order_seed, self.logs = record["settings"], record["order_seed"], record["logs"]
+            settings, self.order_seed, self.logs = (
+                record["settings"],
+                record["order_seed"],
+                record["logs"],
+            )
             live = record["live"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(self._refusal("a backup that cannot be read")) from error
         for name, value in self.settings.items():
             if settings.get(name) != value:
-                raise ValueError(self._refusal(f"another training: {name}={settings.get(name)!r}, here {value!r}"))
+                raise ValueError(
+                    self._refusal(
+                        f"another training: {name}={settings.get(name)!r}, here {value!r}"
+                    )
+                )
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # Keras warns where an optimizer's state does not fit
+                warnings.simplefilter(
+                    "error"
+                )  # Keras warns where an optimizer's state does not fit
                 model.load_weights(self._state())
         except (OSError, ValueError, KeyError, UserWarning) as error:
             raise ValueError(self._refusal("a backup that cannot be read")) from error
@@ -66,7 +78,12 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.logs.append({name: float(value) for name, value in logs.items()})
         live = {name: float(value) for name, value in getattr(self.model, "settings", {}).items()}
-        record = {"settings": self.settings, "order_seed": self.order_seed, "live": live, "logs": self.logs}
+        record = {
+            "settings": self.settings,
+            "order_seed": self.order_seed,
+            "live": live,
+            "logs": self.logs,
+        }
         try:
             self.model.save_weights(self._state())
             with whole_or_not_at_all(self.record) as file:
@@ -75,16 +92,22 @@ class Backup(keras.callbacks.Callback):
                 if older != self._state():
                     older.unlink()
         except OSError as error:  # no space left, for one: a backup is not worth the training
-            warnings.warn(f"epoch {epoch + 1} has no backup in {str(self.folder)!r}: {error}", stacklevel=2)
+            warnings.warn(
+                f"epoch {epoch + 1} has no backup in {str(self.folder)!r}: {error}", stacklevel=2
+            )
 
     def complete(self, history: keras.callbacks.History) -> None:
         """Let a history hold all epochs, those before a crash, too, and remove the backup."""
-        history.history = {name: [logs[name] for logs in self.logs] for name in (self.logs or [{}])[0]}
+        history.history = {
+            name: [logs[name] for logs in self.logs] for name in (self.logs or [{}])[0]
+        }
         history.epoch = list(range(len(self.logs)))
         self.remove()
 
     def remove(self) -> None:
-        """Remove the backup of a training that is complete, and its folder if nothing else is in it."""
+        """Remove the backup of a training that is complete, and its folder if nothing else is in
+        it.
+        """
         for file in (self.record, *self.folder.glob("state-*.weights.h5")):
             file.unlink(missing_ok=True)
         for unfinished in (*self.folder.glob(".state-*"), *self.folder.glob(".record.json.*")):
@@ -97,6 +120,7 @@ class Backup(keras.callbacks.Callback):
 
     def _refusal(self, what):
         return (
-            f"each training needs a backup_dir of its own: name another folder, or delete this one to start anew. "
+            f"each training needs a backup_dir of its own: name another folder, or delete this "
+            f"one to start anew. "
             f"Received: backup_dir={str(self.folder)!r}, which holds {what}"
         )

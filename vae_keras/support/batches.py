@@ -14,7 +14,8 @@ from vae_keras.support.inputs import checked, checked_arrays, checked_validation
 
 
 class Batches:
-    """What `train` was given to train on, checked: an array that is shuffled here, or a dataset as it is.
+    """What `train` was given to train on, checked: an array that is shuffled here, or a dataset as
+    it is.
 
     Args:
         x: images, or a `tf.data.Dataset` of batches.
@@ -26,20 +27,28 @@ class Batches:
     """
 
     def __init__(
-        self, x: Any, y: Any, validation_data: Any, batch_size: int, seed: int | None, shape: tuple[int, int, int]
+        self,
+        x: Any,
+        y: Any,
+        validation_data: Any,
+        batch_size: int,
+        seed: int | None,
+        shape: tuple[int, int, int],
     ) -> None:
         self.seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
-        self.given_seed, self.batch_size = seed, batch_size
+        self.given_seed, self.batch_size = seed, whole_number(batch_size, "batch_size")
         self.is_dataset = isinstance(x, tf.data.Dataset)
         found: list = []
         self.x, self.y = (x, None) if self.is_dataset else checked_arrays(x, y, shape=shape)
         if self.is_dataset:
             checked(x, shape=shape, found=found)  # each batch, `fit` checks
             if y is not None:
-                raise ValueError("y stands in the dataset: give batches (x, y). Received: a dataset and y")
+                raise ValueError(
+                    "y stands in the dataset: give batches (x, y). Received: a dataset and y"
+                )
         checked_validation(validation_data, shape, found)
         self.validation_data = validation_data
-        self.steps = _steps(x) if self.is_dataset else math.ceil(len(self.x) / batch_size)
+        self.steps = _steps(x) if self.is_dataset else math.ceil(len(self.x) / self.batch_size)
         self.first_step = tf.Variable(0, dtype="int64")  # of the epoch
         self.order = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, _: self.first_step.assign(epoch * self.steps)
@@ -60,7 +69,9 @@ class Batches:
 
 
 def shuffled(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
-    """The numbers of `count` images, `(count,)`, in an order that derives from the seed and the step."""
+    """The numbers of `count` images, `(count,)`, in an order that derives from the seed and the
+    step.
+    """
     seeds = tf.stack([np.int64(seed), tf.cast(step, tf.int64)])
     return tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)
 
@@ -68,7 +79,9 @@ def shuffled(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
 def shuffled_batches(
     x: np.ndarray, batch_size: int, seed: int, step: tf.Variable, y: np.ndarray | None = None
 ) -> tf.data.Dataset:
-    """Batches of x, or of (x, y), in an order that derives from the seed and the epoch's first step."""
+    """Batches of x, or of (x, y), in an order that derives from the seed and the epoch's first
+    step.
+    """
     count = len(x)
     with tf.device("CPU"):
         arrays = tuple(tf.constant(array) for array in (x, y) if array is not None)

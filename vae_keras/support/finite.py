@@ -42,7 +42,8 @@ class TerminateOnNaN(keras.callbacks.Callback):
         broken = [name for name in terms if not math.isfinite(terms[name])]
         if not broken:
             return
-        # By now a NaN has spread through the weights to every term. What broke first has most steps.
+        # By now a NaN has spread through the weights to every term. What broke first has most
+        # steps.
         counts = {metric.name: getattr(metric, "broken_steps", 0) for metric in self.model.metrics}
         steps = {name: int(ops.convert_to_numpy(count)) for name, count in counts.items()}
         first = [name for name in broken if steps.get(name, 0) == max(steps.values(), default=0)]
@@ -50,6 +51,7 @@ class TerminateOnNaN(keras.callbacks.Callback):
         received = ", ".join(f"{name}={value:.4g}" for name, value in terms.items())
         raise FloatingPointError(
             f"{self.model.name}: {' and '.join(first)} stopped being finite by step "
-            f"{self.model.optimizer.iterations.numpy()}. Try a lower learning_rate, or look at what "
+            f"{self.model.optimizer.iterations.numpy()}. Try a lower learning_rate, or look at "
+            f"what "
             f"the networks give for these images. Received: {received}"
         )

@@ -1,4 +1,6 @@
-"""A Keras model of images that looks at what it is given, and loses neither a file nor a random state."""
+"""A Keras model of images that looks at what it is given, and loses neither a file nor a random
+state.
+"""
 
 from typing import Any
 
@@ -9,11 +11,14 @@ from vae_keras.support.inputs import look_at
 
 
 class ImageModel(keras.Model):
-    """A `keras.Model` whose `image_shape` is (height, width, channels), and whose loss is its own."""
+    """A `keras.Model` whose `image_shape` is (height, width, channels), and whose loss is its
+    own.
+    """
 
     image_shape: tuple[int, int, int]
 
-    # Without these, pixels from 0 to 255 train in silence, to a loss of minus ten thousand millions.
+    # Without these, pixels from 0 to 255 train in silence, to a loss of minus ten thousand
+    # millions.
     fit = look_at(keras.Model.fit)
     evaluate = look_at(keras.Model.evaluate)
     predict = look_at(keras.Model.predict)
@@ -22,7 +27,9 @@ class ImageModel(keras.Model):
     predict_on_batch = look_at(keras.Model.predict_on_batch)
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """As `keras.Model.save`. Without this, a process killed meanwhile loses the older file, too."""
+        """As `keras.Model.save`. Without this, a process killed meanwhile loses the older file,
+        too.
+        """
         with saved_whole(filepath, (".keras", ".h5"), overwrite) as path:
             super().save(path, overwrite=overwrite, zipped=zipped, **kwargs)
 
@@ -32,8 +39,14 @@ class ImageModel(keras.Model):
             super().save_weights(path, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """As `keras.Model.load_weights`. Without this, one that fails leaves the model half changed."""
-        variables = [*self.weights, *self.random_states(), *(self.optimizer.variables if self.compiled else ())]
+        """As `keras.Model.load_weights`. Without this, one that fails leaves the model half
+        changed.
+        """
+        variables = [
+            *self.weights,
+            *self.random_states(),
+            *(self.optimizer.variables if self.compiled else ()),
+        ]
         before = [variable.numpy() for variable in variables]
         try:
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
@@ -43,17 +56,24 @@ class ImageModel(keras.Model):
             if not isinstance(error, ValueError):
                 raise
             raise ValueError(
-                f"{filepath} holds no weights for this model: its networks are not those that were saved. "
+                f"{filepath} holds no weights for this model: its networks are not those that "
+                f"were saved. "
                 f"Received: {str(error).partition(chr(10))[0]}"
             ) from error
 
-    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
-        """As `keras.Model.export`. Without this, Keras wants a model to be called first: fit does not."""
+    def export(
+        self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
+    ):
+        """As `keras.Model.export`. Without this, Keras wants a model to be called first: fit does
+        not.
+        """
         spec = [keras.InputSpec(shape=(None, *self.image_shape), dtype="float32")]
         super().export(filepath, format, verbose, input_signature or spec, **kwargs)
 
     def save_own_variables(self, store):
-        """Keras saves no random state (of Dropout, of Sampling): after loading, draws would repeat."""
+        """Keras saves no random state (of Dropout, of Sampling): after loading, draws would
+        repeat.
+        """
         super().save_own_variables(store)
         for i, state in enumerate(self.random_states()):
             store[f"seed{i}"] = state.numpy()
@@ -61,7 +81,9 @@ class ImageModel(keras.Model):
     def load_own_variables(self, store):
         """The reverse of `save_own_variables`."""
         names = store.keys()
-        super().load_own_variables({name: store[name] for name in names if not name.startswith("seed")})
+        super().load_own_variables(
+            {name: store[name] for name in names if not name.startswith("seed")}
+        )
         for i, state in enumerate(self.random_states()):
             state.assign(store[f"seed{i}"])
 
@@ -74,14 +96,18 @@ class ImageModel(keras.Model):
     def check_ready(self, method: str) -> None:
         """Raise a ValueError where `fit`, `evaluate` or their kind cannot do what is asked for."""
         config: dict[str, Any] = (self.get_compile_config() or {}) if self.compiled else {}
-        given = [name for name in ("loss", "metrics", "weighted_metrics") if config.get(name) is not None]
+        given = [
+            name for name in ("loss", "metrics", "weighted_metrics") if config.get(name) is not None
+        ]
         if given and "predict" not in method:
             raise ValueError(
-                f"{type(self).__name__} brings its own loss and metrics: compile it with an optimizer alone. "
+                f"{type(self).__name__} brings its own loss and metrics: compile it with an "
+                f"optimizer alone. "
                 f"Received: {', '.join(given)}"
             )
         if method in ("fit", "train_on_batch") and not self.trainable_variables:
             raise ValueError(
-                f"there is nothing to train: set trainable = True on the model or on a network, and compile it "
+                f"there is nothing to train: set trainable = True on the model or on a network, "
+                f"and compile it "
                 f"again. Received: a {type(self).__name__} whose weights are all frozen"
             )

@@ -22,7 +22,9 @@ def check_images(x: ArrayLike, name: str = "x", shape: tuple[int, ...] | None = 
     try:
         x = np.asarray(images)
     except ValueError:  # a pair of images and labels, or images of different size
-        raise TypeError(f"{name} must be one array of images. Received: a {type(images).__name__}") from None
+        raise TypeError(
+            f"{name} must be one array of images. Received: a {type(images).__name__}"
+        ) from None
     if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
         hint = "; divide by 255 first" if x.dtype == np.uint8 else ""
         received = f"dtype={x.dtype}" if x.dtype != object else f"a {type(images).__name__}"

@@ -21,9 +21,11 @@ Shape = tuple[int, int, int]
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """A batch as a step needs it: images, what is to be drawn for them, and a weight for each image.
+    """A batch as a step needs it: images, what is to be drawn for them, and a weight for each
+    image.
 
-    What is to be drawn is y where y has the images' shape, else x itself: class numbers are ignored.
+    What is to be drawn is y where y has the images' shape, else x itself: class numbers are
+    ignored.
     """
     x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
     x, weight = tf.convert_to_tensor(x), 1.0 if weight is None else weight
@@ -40,7 +42,9 @@ def look_at(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def looked_at(self, *args, **kwargs):
-        if kwargs.get("_use_cached_eval_dataset"):  # by a `fit` that has looked at its validation_data
+        if kwargs.get(
+            "_use_cached_eval_dataset"
+        ):  # by a `fit` that has looked at its validation_data
             return method(self, *args, **kwargs)
         given = signature.bind(self, *args, **kwargs)
         arguments, found = given.arguments, []
@@ -48,8 +52,14 @@ def look_at(method: Callable) -> Callable:
             if name in arguments and (name, arguments[name]) != ("batch_size", None):
                 whole_number(arguments[name], name)
         self.check_ready(method.__name__)
-        look = checked_arrays if "on_batch" in method.__name__ else functools.partial(checked, found=found)
+        look = (
+            checked_arrays
+            if "on_batch" in method.__name__
+            else functools.partial(checked, found=found)
+        )
         arguments["x"], y = look(arguments.get("x"), arguments.get("y"), shape=self.image_shape)
+        if y is None and arguments.get("sample_weight") is not None:
+            y = arguments["x"]  # Keras drops weights, in silence, where there is no y
         if y is not None:
             arguments["y"] = y
         if arguments.get("validation_data") is not None:
@@ -61,8 +71,10 @@ def look_at(method: Callable) -> Callable:
     return looked_at
 
 
-def checked(x: Any, y: Any = None, name: str = "x", *, shape: Shape, found: list) -> tuple[Any, Any]:
-    """x and y as Keras takes them, checked now or batch by batch.
+def checked(
+    x: Any, y: Any = None, name: str = "x", *, shape: Shape, found: list
+) -> tuple[Any, Any]:
+    """X and y as Keras takes them, checked now or batch by batch.
 
     Args:
         x: images, or what gives batches of them.
@@ -86,14 +98,18 @@ def checked(x: Any, y: Any = None, name: str = "x", *, shape: Shape, found: list
     return checked_arrays(x, y, name, shape)
 
 
-def checked_arrays(x: Any, y: Any = None, name: str = "x", shape: Shape | None = None) -> tuple[Any, Any]:
+def checked_arrays(
+    x: Any, y: Any = None, name: str = "x", shape: Shape | None = None
+) -> tuple[Any, Any]:
     """Images, and what is to be drawn for them or class numbers or None, checked."""
     x = check_images(x, name, shape)
     return x, check_target(y, x.shape)
 
 
 def check_target(y: Any, shape: tuple, name: str = "y") -> Any:
-    """y as it is to be drawn, images of x's shape; or class numbers, `(n,)`, which are left as they are."""
+    """Y as it is to be drawn, images of x's shape; or class numbers, `(n,)`, which are left as they
+    are.
+    """
     if y is None:
         return None
     found = np.shape(y)
@@ -108,7 +124,9 @@ def check_target(y: Any, shape: tuple, name: str = "y") -> Any:
 
 
 def check_batch(batch: Any, name: str, shape: Shape, found: list) -> Any:
-    """A batch of images, or of images and more, as it was; what is wrong with it is raised and kept."""
+    """A batch of images, or of images and more, as it was; what is wrong with it is raised and
+    kept.
+    """
     try:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         x = check_images(x, name, shape)
@@ -159,7 +177,9 @@ def checked_validation(data: Any, shape: Shape, found: list) -> Any:
     if not isinstance(data, (tuple, list)):
         return look(data)[0]
     if len(data) == 0:
-        raise ValueError("validation_data must hold images, or images and targets. Received: nothing")
+        raise ValueError(
+            "validation_data must hold images, or images and targets. Received: nothing"
+        )
     x, y = look(data[0], data[1] if len(data) > 1 else None)
     return (x, y, *data[2:])
 
@@ -195,8 +215,7 @@ def _checked_dataset(dataset, name, shape, found):
         with tf.control_dependencies([wrong]):
             return tf.nest.map_structure(tf.identity, batch)
 
-    return dataset.enumerate().map(check).apply(_of_length(dataset))
-
-
-def _of_length(dataset):
-    return tf.data.experimental.assert_cardinality(dataset.cardinality())
+    looked_at = dataset.enumerate().map(check)
+    if dataset.cardinality() < 0:  # it does not know
+        return looked_at
+    return looked_at.apply(tf.data.experimental.assert_cardinality(dataset.cardinality()))

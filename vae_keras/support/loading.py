@@ -19,8 +19,12 @@ def load_model(filepath: str | os.PathLike, **options: Any) -> ImageModel:
     """
     file = pathlib.Path(filepath)
     if not file.is_file():
-        raise FileNotFoundError(f"there is no model to load. Received: filepath={str(file)!r}, which is not a file")
-    weights_alone = "; a file of weights is loaded by a model's load_weights" if file.suffix == ".h5" else ""
+        raise FileNotFoundError(
+            f"there is no model to load. Received: filepath={str(file)!r}, which is not a file"
+        )
+    weights_alone = (
+        "; a file of weights is loaded by a model's load_weights" if file.suffix == ".h5" else ""
+    )
     try:
         with zipfile.ZipFile(file) as archive:
             damaged, names = archive.testzip(), archive.namelist()
@@ -30,8 +34,14 @@ def load_model(filepath: str | os.PathLike, **options: Any) -> ImageModel:
             f"Received: {file.stat().st_size} bytes, {str(error).splitlines()[0]}"
         ) from error
     if damaged or "config.json" not in names:
-        received = f"{damaged} does not have its checksum" if damaged else f"an archive of {', '.join(names[:3])}"
-        raise ValueError(f"{file} is no .keras file, or is damaged: save the model again. Received: {received}")
+        received = (
+            f"{damaged} does not have its checksum"
+            if damaged
+            else f"an archive of {', '.join(names[:3])}"
+        )
+        raise ValueError(
+            f"{file} is no .keras file, or is damaged: save the model again. Received: {received}"
+        )
     model = keras.saving.load_model(file, **options)
     if not isinstance(model, ImageModel):
         raise ValueError(

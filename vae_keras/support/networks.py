@@ -17,7 +17,9 @@ IMAGES = "images (batch, height, width, channels)"
 
 
 def outputs(network: Any, inputs: tf.Tensor, training: bool | None = False) -> tuple:
-    """All that a network gives, in float32, as a tuple; of a dictionary its mean and its log_var."""
+    """All that a network gives, in float32, as a tuple; of a dictionary its mean and its
+    log_var.
+    """
     count, inputs = None, in_range(network, inputs)
     if replicas.several():
         count, inputs = ops.shape(inputs)[0], replicas.never_empty(tf.convert_to_tensor(inputs))
@@ -29,7 +31,9 @@ def outputs(network: Any, inputs: tf.Tensor, training: bool | None = False) -> t
 
 
 def in_range(network: Any, values: tf.Tensor) -> tf.Tensor:
-    """Values as a network can take them: one that computes in float16 ends long before float32 does."""
+    """Values as a network can take them: one that computes in float16 ends long before float32
+    does.
+    """
     if getattr(network, "compute_dtype", None) != "float16":
         return values
     return ops.clip(values, -LARGEST_IN_FLOAT16, LARGEST_IN_FLOAT16)
@@ -39,12 +43,17 @@ def _of_dictionary(given):
     if set(HEADS) <= set(given):
         return [given[head] for head in HEADS]
     if len(given) > 1:  # Keras sorts keys: their order says nothing
-        raise ValueError(f"outputs must be named {' and '.join(HEADS)}. Received: {', '.join(given)}")
+        raise ValueError(
+            f"outputs must be named {' and '.join(HEADS)}. Received: {', '.join(given)}"
+        )
     return list(given.values())
 
 
-def shapes_of(encoder: Any, decoder: Any, heads: int, image_shape: tuple | None) -> tuple[int, tuple]:
-    """Call both networks once, so that they are built; return the latent dimension and an image's shape.
+def shapes_of(
+    encoder: Any, decoder: Any, heads: int, image_shape: tuple | None
+) -> tuple[int, tuple]:
+    """Call both networks once, so that they are built; return the latent dimension and an image's
+    shape.
 
     Raises:
         ValueError: what they take or give does not fit together.
@@ -71,7 +80,8 @@ def _image_shape(encoder, decoder, given):
     shape = given or next(shape for shape in said if shape is not None and len(shape) == 3)
     if len(shape) != 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
         raise ValueError(
-            f"encoder must take {IMAGES}; where it leaves a size open, say image_shape=(28, 28, 1). "
+            f"encoder must take {IMAGES}; where it leaves a size open, say image_shape=(28, 28, "
+            f"1). "
             f"Received: image_shape={shape}"
         )
     return tuple(int(n) for n in shape)
@@ -91,16 +101,22 @@ def _tried(network, name, input_shape, wanted):
         given = outputs(network, np.zeros((1, *input_shape), "float32"))
     except Exception as error:  # whatever a network of one's own may raise
         received = getattr(network, "input_shape", None) or type(network).__name__
-        why = f": {str(error).splitlines()[0]}" if isinstance(network, keras.Layer) and str(error) else ""
+        why = (
+            f": {str(error).splitlines()[0]}"
+            if isinstance(network, keras.Layer) and str(error)
+            else ""
+        )
         raise ValueError(
-            f"{name} must be a Keras model from (batch, {', '.join(map(str, input_shape))}) to {wanted}. "
+            f"{name} must be a Keras model from (batch, {', '.join(map(str, input_shape))}) to "
+            f"{wanted}. "
             f"Received: {received}{why}"
         ) from None
     return [tuple(one.shape) for one in given]
 
 
 def check_logits(decoder: Any, latent_dim: int) -> None:
-    """A VAE's decoder gives logits. What gives pixels is found by what it gives, near z = 0 and far out.
+    """A VAE's decoder gives logits. What gives pixels is found by what it gives, near z = 0 and far
+    out.
 
     Raises:
         ValueError: all that it gives lies in [0, 1], or in [−1, 1] up to its ends, whatever z is.
@@ -109,30 +125,41 @@ def check_logits(decoder: Any, latent_dim: int) -> None:
     z = np.concatenate([z, 30 * z, 1000 * z])
     values = ops.convert_to_numpy(outputs(decoder, z)[0])
     low, high = values.min(), values.max()
-    squashed = (0 <= low and high <= 1) or (-1 <= low and high <= 1 and max(-low, high) > 0.999)
+    squashed = (low >= 0 and high <= 1) or (low >= -1 and high <= 1 and max(-low, high) > 0.999)
     if np.ptp(values, axis=0).max() > 0 and squashed:  # and what depends on z at all
         raise ValueError(
-            "decoder must give logits, because a VAE applies the sigmoid itself: leave out the last "
+            "decoder must give logits, because a VAE applies the sigmoid itself: leave out the "
+            "last "
             f"activation. Received: a decoder whose values lie between {low:.3g} and {high:.3g}, "
             "however far out z is"
         )
 
 
 def check_codes(z: ArrayLike, latent_dim: int) -> np.ndarray:
-    """Codes as float32 `(n, latent)`, or a TypeError or ValueError that says what is wrong with them."""
+    """Codes as float32 `(n, latent)`, or a TypeError or ValueError that says what is wrong with
+    them.
+    """
     try:
         z = np.asarray(z, dtype="float32")
     except (TypeError, ValueError):  # text, or rows of different length
-        raise TypeError(f"z must hold numbers, (n, {latent_dim}). Received: a {type(z).__name__}") from None
+        raise TypeError(
+            f"z must hold numbers, (n, {latent_dim}). Received: a {type(z).__name__}"
+        ) from None
     if z.ndim != 2 or z.shape[1] != latent_dim or len(z) == 0:
-        raise ValueError(f"z must have shape (n, {latent_dim}), n at least 1. Received: shape={z.shape}")
+        raise ValueError(
+            f"z must have shape (n, {latent_dim}), n at least 1. Received: shape={z.shape}"
+        )
     if not np.isfinite(z).all():
-        raise ValueError(f"z must be finite. Received: {int((~np.isfinite(z)).sum())} values NaN or infinite")
+        raise ValueError(
+            f"z must be finite. Received: {int((~np.isfinite(z)).sum())} values NaN or infinite"
+        )
     return z
 
 
 def in_batches(function: Callable, array: np.ndarray, size: int = 2000) -> Any:
-    """Apply a function of tensors to an array piece by piece; what it gives, one or several, as NumPy arrays."""
+    """Apply a function of tensors to an array piece by piece; what it gives, one or several, as
+    NumPy arrays.
+    """
     pieces = [function(array[i : i + size]) for i in range(0, len(array), size)]
     if isinstance(pieces[0], tuple):
         return tuple(_joined(head) for head in zip(*pieces, strict=True))

@@ -1,4 +1,6 @@
-"""Noise that a run can repeat: what a training step draws follows from (seed, step, replica) alone."""
+"""Noise that a run can repeat: what a training step draws follows from (seed, step, replica)
+alone.
+"""
 
 import contextlib
 import functools

@@ -6,19 +6,30 @@ import keras
 from tqdm import tqdm
 
 PROGRESS = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-SHOWN = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "kl", "val_loss": "val_loss"}
+SHOWN = {
+    "loss": "loss",
+    "reconstruction_loss": "reconstruction",
+    "kl_loss": "kl",
+    "val_loss": "val_loss",
+}
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """One line per training instead of one per epoch, with the loss, its two terms, and the held-out loss."""
+    """One line per training instead of one per epoch, with the loss, its two terms, and the
+    held-out loss.
+    """
 
     def __init__(self, name: str, epochs: int, done: int = 0) -> None:
         super().__init__()
         file = _NotebookLine() if _in_notebook() else sys.stdout
-        self.bar = tqdm(total=epochs, initial=done, desc=name, file=file, ncols=100, bar_format=PROGRESS)
+        self.bar = tqdm(
+            total=epochs, initial=done, desc=name, file=file, ncols=100, bar_format=PROGRESS
+        )
 
     def on_epoch_end(self, epoch, logs=None):
-        self.bar.set_postfix({short: logs[name] for name, short in SHOWN.items() if name in logs}, refresh=False)
+        self.bar.set_postfix(
+            {short: logs[name] for name, short in SHOWN.items() if name in logs}, refresh=False
+        )
         self.bar.update()
 
     def on_train_end(self, logs=None):
@@ -31,7 +42,9 @@ def _in_notebook():
 
 
 class _NotebookLine:
-    """A file for tqdm whose text a notebook replaces in place: pages made from the notebook keep only the last."""
+    """A file for tqdm whose text a notebook replaces in place: pages made from the notebook keep
+    only the last.
+    """
 
     encoding = "utf-8"  # lets tqdm draw a smooth bar
 

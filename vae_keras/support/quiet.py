@@ -1,7 +1,7 @@
 """Import TensorFlow without its start-up lines, and make sure that Keras runs on it.
 
-TensorFlow writes those lines straight to file descriptor 2; they tell a student nothing. Whoever wants them, to see
-why a GPU is not used, sets TF_CPP_MIN_LOG_LEVEL=0.
+TensorFlow writes those lines straight to file descriptor 2; they tell a student nothing. Whoever
+wants them, to see why a GPU is not used, sets TF_CPP_MIN_LOG_LEVEL=0.
 """
 
 import contextlib
@@ -11,8 +11,16 @@ import sys
 
 @contextlib.contextmanager
 def _silent_stderr():
-    sys.stderr.flush()
-    kept = os.dup(2)
+    try:
+        if sys.stderr is not None:  # as it is under pythonw
+            sys.stderr.flush()
+        kept = os.dup(2)
+    except (
+        OSError,
+        ValueError,
+    ):  # closed, as in a service: TensorFlow has nowhere to write its lines to
+        yield
+        return
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
@@ -30,6 +38,6 @@ import keras  # noqa: E402
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
-        "vae_keras needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow before Keras is imported. "
-        f"Received: backend {keras.backend.backend()!r}"
+        "vae_keras needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow before Keras is "
+        f"imported. Received: backend {keras.backend.backend()!r}"
     )

@@ -27,8 +27,8 @@ def share(value: tf.Tensor) -> tf.Tensor:
 
 
 def of_all(per_image: tf.Tensor) -> tf.Tensor:
-    """Rows of all replicas, on each."""
-    if not several():
+    """Rows of all replicas of this machine, on each."""
+    if not several() or tf.distribute.get_strategy().cluster_resolver is not None:
         return per_image
     return tf.distribute.get_replica_context().all_gather(per_image, axis=0)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -14,7 +15,8 @@ class Setting:
     variable; a variable of one's own, given to the constructor, is used as it is.
 
     Args:
-        check: called with a value and the setting's name; raises a ValueError if it is out of range.
+        check: called with a value and the setting's name; raises a ValueError if it is out of
+            range.
         shown: what errors call it, if not by its name.
     """
 
@@ -33,16 +35,28 @@ class Setting:
 
     def __set__(self, model: Any, value: Any) -> None:
         settings = model.__dict__.setdefault("settings", {})
-        given = isinstance(value, (tf.Variable, keras.Variable))
+        given = isinstance(value, tf.Variable)
         self.check(float(value.numpy()) if given else value, self.shown or self.name)
         if self.name in settings:
             settings[self.name].assign(value)
         else:
-            settings[self.name] = value if given else _Number(value, trainable=False, name=self.name)
+            settings[self.name] = (
+                value if given else _Number(value, trainable=False, name=self.name)
+            )
+
+
+def settable(value: Any) -> Any:
+    """A setting as a constructor hands it on: Keras would train a `keras.Variable` that it is
+    given.
+    """
+    return value.value if isinstance(value, keras.Variable) else value
 
 
 class _Number(keras.Variable):
     """A variable that shows itself as the number that it holds."""
+
+    def __float__(self):
+        return float(str(np.float32(self.numpy())))  # 0.3, and not 0.30000001192092896
 
     def __format__(self, form):
         return format(float(self), form)

@@ -1,4 +1,6 @@
-"""Numbers that neither lose digits nor overflow: sums in float32, and an exponential without an end."""
+"""Numbers that neither lose digits nor overflow: sums in float32, and an exponential without an
+end.
+"""
 
 import functools
 import inspect
@@ -16,7 +18,7 @@ Result = TypeVar("Result")
 
 
 def exp(v: tf.Tensor) -> tf.Tensor:
-    """exp(v) up to v = 10, from there on its tangent; exp itself overflows at 89 in float32."""
+    """The exponential up to v = 10, from there on its tangent: e^v overflows at 89 in float32."""
     return ops.exp(ops.minimum(v, 10.0)) * (1.0 + ops.relu(v - 10.0))
 
 
@@ -26,17 +28,20 @@ def sum_over_pixels(values: tf.Tensor) -> tf.Tensor:
 
 
 def wider(box: tf.Tensor, points: tf.Tensor, anew: tf.Tensor) -> tf.Tensor:
-    """A box `(2, latent)`, lowest above highest, widened to hold points `(n, latent)`; or begun anew."""
+    """A box `(2, latent)`, lowest above highest, widened to hold points `(n, latent)`; or begun
+    anew.
+    """
     low, high = ops.min(points, axis=0), ops.max(points, axis=0)
     wide = ops.stack([ops.minimum(box[0], low), ops.maximum(box[1], high)])
     return ops.where(anew, ops.stack([low, high]), wide)
 
 
 def of_one_shape(formula: Callable[P, Result]) -> Callable[P, Result]:
-    """Decorate a loss: its first two arguments become float32 tensors of one shape, or an error says what they are.
+    """Decorate a loss: its first two arguments become float32 tensors of one shape, or an error
+    says what they are.
 
-    Of two shapes, TensorFlow would make one, and the loss of a mistake would be a number. In half precision, a sum
-    over hundreds of pixels would lose its digits.
+    Of two shapes, TensorFlow would make one, and the loss of a mistake would be a number. In half
+    precision, a sum over hundreds of pixels would lose its digits.
     """
     signature = inspect.signature(formula)
     pair = list(signature.parameters)[:2]
@@ -66,4 +71,6 @@ def _as_float32(value, name):
     try:
         return ops.cast(ops.convert_to_tensor(value), "float32")
     except (TypeError, ValueError, tf.errors.OpError):  # text, None, or rows of different length
-        raise TypeError(f"{name} must be a tensor of numbers. Received: a {type(value).__name__}") from None
+        raise TypeError(
+            f"{name} must be a tensor of numbers. Received: a {type(value).__name__}"
+        ) from None

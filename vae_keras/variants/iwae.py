@@ -15,14 +15,16 @@ from vae_keras.support.tensors import exp
 
 @keras.saving.register_keras_serializable(package="vae_keras")
 class IWAE(VAE):
-    """A VAE whose loss is minus the importance-weighted bound of k draws, −log 1/k Σᵢ p(x, zᵢ) / q(zᵢ|x).
+    """A VAE whose loss is minus the importance-weighted bound of k draws, −log 1/k Σᵢ p(x, zᵢ) /
+    q(zᵢ|x).
 
     The bound grows with k towards log p(x). A step costs about k times a VAE's decoder.
 
-    The terms are those of a VAE whose draw is picked from the k by its weight; wᵢ below, which sum to 1. They add up
-    to the loss: `reconstruction_loss` is Σ wᵢ · reconstruction(zᵢ), `kl_loss` is Σ wᵢ · (log q(zᵢ|x) − log p(zᵢ) +
-    log k wᵢ). The latter is an estimate: its mean, with k = 1, is a VAE's KL, and on one image it can be below 0.
-    beta and reconstruction_weight weigh the terms; only where both are 1, their sum is minus the bound.
+    The terms are those of a VAE whose draw is picked from the k by its weight; wᵢ below, which sum
+    to 1. They add up to the loss: `reconstruction_loss` is Σ wᵢ · reconstruction(zᵢ), `kl_loss` is
+    Σ wᵢ · (log q(zᵢ|x) − log p(zᵢ) + log k wᵢ). The latter is an estimate: its mean, with k = 1, is
+    a VAE's KL, and on one image it can be below 0. beta and reconstruction_weight weigh the terms;
+    only where both are 1, their sum is minus the bound.
 
     Args:
         encoder, decoder: as for `VAE`.
@@ -32,11 +34,13 @@ class IWAE(VAE):
     Raises:
         ValueError: as `VAE`, or samples is not a whole number above 0.
 
-    Source: Burda et al. 2016, equation 8; the terms: Cremer et al. 2017, "Reinterpreting Importance-Weighted
-    Autoencoders".
+    Source: Burda et al. 2016, equation 8; the terms: Cremer et al. 2017, "Reinterpreting
+    Importance-Weighted Autoencoders".
     """
 
-    def __init__(self, encoder: keras.Model, decoder: keras.Model, samples: int = 5, **options: Any) -> None:
+    def __init__(
+        self, encoder: keras.Model, decoder: keras.Model, samples: int = 5, **options: Any
+    ) -> None:
         samples = whole_number(samples, "samples")
         super().__init__(encoder, decoder, **options)
         self.samples = samples
@@ -54,8 +58,12 @@ class IWAE(VAE):
         epsilon = keras.random.normal(ops.shape(mean), seed=self.sampling.seed_generator)
         z = in_range(self.decoder, mean + exp(0.5 * log_var) * epsilon)  # (batch * k, latent)
         log_ratio = 0.5 * ops.sum(z**2 - epsilon**2 - log_var, axis=-1)  # log q(z|x) − log p(z)
-        reconstruction = self.reconstruction(ops.repeat(x if y is None else y, k, axis=0), z, training)
+        reconstruction = self.reconstruction(
+            ops.repeat(x if y is None else y, k, axis=0), z, training
+        )
         reconstruction, log_ratio = (ops.reshape(v, (-1, k)) for v in (reconstruction, log_ratio))
         log_share = ops.log_softmax(-reconstruction - log_ratio, axis=-1)  # log wᵢ
         kl = log_ratio + log_share + math.log(k)
-        return ops.sum(ops.exp(log_share) * reconstruction, axis=-1), ops.sum(ops.exp(log_share) * kl, axis=-1)
+        return ops.sum(ops.exp(log_share) * reconstruction, axis=-1), ops.sum(
+            ops.exp(log_share) * kl, axis=-1
+        )
