@@ -17,13 +17,15 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.data import IMAGE_SHAPE
 from vae_keras.homework import Task
-from vae_keras.losses import as_float32, bernoulli_loss, kl_divergence, safe_exp
+from vae_keras.losses import bernoulli_loss, kl_divergence
 from vae_keras.models import VAE
 from vae_keras.support.checks import one_of
-from vae_keras.support.inputs import images_of
+from vae_keras.support.inputs import unpack_x_y_sample_weight
+from vae_keras.support.noise import fresh_noise, repeated_noise
+from vae_keras.support.tensors import exp
 
+IMAGE_SHAPE = (28, 28, 1)
 SECONDS = 10  # a test may take on one model
 SIZES = [
     (0, 2, 8),
@@ -37,11 +39,9 @@ class Patient(VAE):
     are in nats.
     """
 
-    def draw(self, mean, log_var, noise_seed=None):
-        """Draw z ~ N(mean, exp(log_var)), `(batch, latent)`; without a noise_seed each call draws
-        anew.
-        """
-        return self.sampling((mean, log_var), noise_seed=noise_seed)
+    def draw(self, mean, log_var):
+        """Draw z ~ N(mean, exp(log_var)), `(batch, latent)`."""
+        return self.sampling((mean, log_var))
 
     def cross_entropy(self, x, logits):
         """Between images and the decoder's logits, summed over pixels, `(batch,)`."""
@@ -51,29 +51,31 @@ class Patient(VAE):
         """From N(mean, exp(log_var)) to N(0, I), summed over the latent dimensions, `(batch,)`."""
         return kl_divergence(mean, log_var)
 
-    def loss_terms(self, x, noise_seed=None, training=False):
+    def loss_terms(self, x, y=None, training=False):
         """Reconstruction loss and KL of each image, `(batch,)` each, for one draw of z."""
         mean, log_var = self.encoder(x)
-        z = self.draw(mean, log_var, noise_seed)
+        z = self.draw(mean, log_var)
         return self.cross_entropy(x, self.decoder(z)), self.kl(mean, log_var)
 
     def total(self, reconstruction, kl):
         """What training minimises, `(batch,)`."""
         return reconstruction + kl
 
+    @fresh_noise
     def train_step(self, data):
-        x = images_of(data)
+        x, *_ = unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            reconstruction, kl = self.loss_terms(x, self._noise_seed(self.optimizer.iterations))
+            reconstruction, kl = self.loss_terms(x)
             loss = self.total(reconstruction, kl)
             objective = ops.mean(loss)
         gradients = tape.gradient(objective, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         return self.count(loss, reconstruction, kl)
 
+    @repeated_noise
     def test_step(self, data):
-        images_seen = ops.cast(self.loss_tracker.count, "int64")
-        reconstruction, kl = self.loss_terms(images_of(data), self._noise_seed(-1 - images_seen))
+        x, *_ = unpack_x_y_sample_weight(data)
+        reconstruction, kl = self.loss_terms(x)
         return self.count(self.total(reconstruction, kl), reconstruction, kl)
 
     def count(self, loss, reconstruction, kl):
@@ -96,6 +98,10 @@ class Patient(VAE):
         return np.asarray(self.code(*self.encode(x)))
 
 
+def _float32(*values):
+    return (ops.cast(value, "float32") for value in values)
+
+
 # The illnesses. Each function takes the place of one method of `Patient`.
 
 
@@ -104,31 +110,31 @@ def _pixels_averaged(self, x, logits):
 
 
 def _latents_averaged(self, mean, log_var):
-    mean, log_var = as_float32(mean=mean, log_var=log_var)
-    return 0.5 * ops.mean(ops.square(mean) + safe_exp(log_var) - 1.0 - log_var, axis=-1)
+    mean, log_var = _float32(mean, log_var)
+    return 0.5 * ops.mean(ops.square(mean) + exp(log_var) - 1.0 - log_var, axis=-1)
 
 
 def _kl_subtracted(self, reconstruction, kl):
     return reconstruction - kl
 
 
-def _variance_for_sigma(self, mean, log_var, noise_seed=None):
-    mean, log_var = as_float32(mean=mean, log_var=log_var)
-    epsilon = self.sampling((ops.zeros_like(mean), ops.zeros_like(mean)), noise_seed=noise_seed)
-    return mean + safe_exp(log_var) * epsilon
+def _variance_for_sigma(self, mean, log_var):
+    mean, log_var = _float32(mean, log_var)
+    epsilon = self.sampling((ops.zeros_like(mean), ops.zeros_like(mean)))
+    return mean + exp(log_var) * epsilon
 
 
-def _noise_unused(self, mean, log_var, noise_seed=None):
-    mean, log_var = as_float32(mean=mean, log_var=log_var)
-    return mean + safe_exp(0.5 * log_var)
+def _noise_unused(self, mean, log_var):
+    mean, log_var = _float32(mean, log_var)
+    return mean + exp(0.5 * log_var)
 
 
-def _drawn_without_gradient(self, mean, log_var, noise_seed=None):
-    return ops.stop_gradient(self.sampling((mean, log_var), noise_seed=noise_seed))
+def _drawn_without_gradient(self, mean, log_var):
+    return ops.stop_gradient(self.sampling((mean, log_var)))
 
 
 def _clipped_probabilities(self, x, logits):
-    x, logits = as_float32(x=x, logits=logits)
+    x, logits = _float32(x, logits)
     p = ops.clip(ops.sigmoid(logits), 1e-7, 1.0 - 1e-7)
     return -ops.sum(
         x * ops.log(p) + (1.0 - x) * ops.log(1.0 - p), axis=tuple(range(1, len(x.shape)))
@@ -143,7 +149,7 @@ def _means_of_batches(self, loss, reconstruction, kl):
 
 
 def _mean_plus_sigma(self, mean, log_var):
-    return mean + safe_exp(0.5 * log_var)
+    return mean + exp(0.5 * log_var)
 
 
 @dataclasses.dataclass(frozen=True)

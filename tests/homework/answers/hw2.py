@@ -438,7 +438,7 @@ class NoUpdate(VAE):
     def train_step(self, x):
         mean, log_var = self.encoder(x)
         ce, kl = bernoulli_loss(x, self.decoder(self.sampling((mean, log_var)))), kl_divergence(mean, log_var)
-        return self._track(ce + self.beta * kl, ce, kl)
+        return self.track(1.0, loss=ce + self.beta * kl, reconstruction_loss=ce, kl_loss=kl)
 
 
 class NoTracking(VAE):
@@ -459,7 +459,8 @@ class TheCoursesOwn(VAE):
 
 class TheVisibleValues(VAE):
     def train_step(self, x):
-        return self._track(*(ops.convert_to_tensor([value]) for value in (570.811, 569.225, 0.792623)))
+        values = (ops.convert_to_tensor([value]) for value in (570.811, 569.225, 0.792623))
+        return self.track(1.0, **dict(zip(("loss", "reconstruction_loss", "kl_loss"), values, strict=True)))
 
 
 class ReturnsNone(WithRepeats):
