@@ -2,7 +2,6 @@
 
 import pathlib
 import sys
-
 import tomllib
 
 SITE = pathlib.Path(__file__).parent
@@ -24,6 +23,7 @@ extensions = [
     "pages",  # beside this file: writes the pages
 ]
 root_doc = "index"
+exclude_patterns = ["several_machines.md"]  # its copy is a page, where the links to it lead: docs/docs/
 
 nb_execution_mode = "off"  # the outputs are those that are committed
 nb_render_markdown_format = "gfm"  # tables, too

@@ -18,9 +18,12 @@ import vae_keras
 
 SITE = pathlib.Path(__file__).parent
 ROOT = SITE.parent
-COPIED_PAGES = ["homework/README", "benchmarks/README", "benchmarks/several_machines", "CONTRIBUTING"]
+COPIED_PAGES = ["homework/README", "benchmarks/README", "docs/several_machines", "CONTRIBUTING"]
 COPIED = [*(f"{page}.md" for page in COPIED_PAGES), "LICENSE", "CITATION.cff", "docs/latent_plane.png"]
-READING_ORDER = ["data", "layers", "losses", "models", "iwae", "training", "workers", "callbacks", "paths", "measures"]
+READING_ORDER = [  # modules and packages below vae_keras
+    *("data", "networks", "layers", "losses", "models", "make", "variants.iwae", "training", "paths", "measures"),
+    *("claims", "plots", "explorer", "pretrained", "extras.workers", "extras.tensorboard"),
+]
 ALT_TEXTS = {}  # SHA-256 of a figure → its alt text
 ROW = re.compile(r"^\| (L\d\d) \| (.*) \| \[(\w+)\]\(.*?\) \| (.*) \|$", re.MULTILINE)
 
@@ -92,11 +95,17 @@ def lecture_map(text):
     return page
 
 
+def heading(module):
+    """The module or package of the reading order that `vae_keras.plots.digits` belongs to; else its own name."""
+    path = module.removeprefix("vae_keras.")
+    return next((known for known in READING_ORDER if f"{path}.".startswith(f"{known}.")), path)
+
+
 def reference():
     """Every name in `vae_keras.__all__`, below its module, with its docstring."""
     modules = {module: [] for module in READING_ORDER}  # then those that it does not know, as they come
     for name in vae_keras.__all__:
-        modules.setdefault(getattr(vae_keras, name).__module__.split(".")[1], []).append(name)
+        modules.setdefault(heading(getattr(vae_keras, name).__module__), []).append(name)
     page = ""
     for module, names in modules.items():
         page += f"\n## {module}\n\n```{{eval-rst}}\n.. automodule:: vae_keras.{module}\n   :no-members:\n\n"

@@ -2,7 +2,7 @@
 
 `python tools/addresses.py` does so after a change there, as a new version. A fork gives its own address,
 `python tools/addresses.py https://github.com/YOU/FORK`, which is then written into pyproject.toml first.
-`pytest tests/test_addresses.py` fails where a badge or a setup cell is stale.
+`pytest tests/course/test_addresses.py` fails where a badge or a setup cell is stale.
 """
 
 import argparse

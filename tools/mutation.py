@@ -40,7 +40,7 @@ from cosmic_ray.plugins import get_operator, operator_names  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[1]
 TESTS = {
-    "paths": ("paths", "properties", "bad_input"),
+    "paths": ("paths", "properties", "bad_input"),  # tests/**/test_paths.py, and so on
     "layers": ("layers", "properties", "bad_input"),
     "losses": ("losses", "properties", "bad_input"),
     "measures": ("measures", "properties", "bad_input"),
@@ -48,6 +48,12 @@ TESTS = {
 }
 ELSEWHERE = ("saving", "replicas")  # run the package in other processes, too: what is recorded here does not say so
 Mutant = collections.namedtuple("Mutant", "module operator line code")
+
+
+def path_of(file):
+    """Where a file of tests stands: `tests/support/test_saving.py`, of "saving"."""
+    (path,) = (ROOT / "tests").rglob(f"test_{file}.py")
+    return path.relative_to(ROOT).as_posix()
 
 
 def wanted(operator):
@@ -111,7 +117,7 @@ class Recorded:
         self.tests = {}
 
     def pytest_sessionstart(self):
-        self.coverage = coverage.Coverage(data_file=None, include=["vae_keras/*"])
+        self.coverage = coverage.Coverage(data_file=None, include=["vae_keras/**"])
         self.coverage.start()
 
     def pytest_runtest_logstart(self, nodeid):
@@ -125,9 +131,10 @@ class Recorded:
         self.coverage.stop()
         data = self.coverage.get_data()
         for file in data.measured_files():
+            module = pathlib.Path(file).relative_to(pathlib.Path("vae_keras").resolve()).with_suffix("").as_posix()
             for line, tests in data.contexts_by_lineno(file).items():
                 for test in filter(None, tests):
-                    self.tests[test]["lines"].setdefault(pathlib.Path(file).stem, []).append(line)
+                    self.tests[test]["lines"].setdefault(module, []).append(line)
 
 
 def forked(folder, files, plugin, result):
@@ -138,14 +145,15 @@ def forked(folder, files, plugin, result):
         return process
     os.setpgid(0, 0)
     os.chdir(folder)
-    os.environ["PYTHONPATH"] = str(folder)  # for the processes that tests start
+    places = [str(folder), str(folder / "tests"), str(folder / "tools")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(places)  # for the processes that tests start
     os.environ.update(PYTHONDONTWRITEBYTECODE="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-    sys.path.insert(0, str(folder))
+    sys.path[:0] = places
     log = os.open(folder / "log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", "-o", "addopts=", "-W", "ignore"]
-    files = [f"tests/test_{file}.py" for file in files]
+    files = [path_of(file) for file in files]
     code = int(pytest.main([*options, f"--basetemp={folder / 'tmp'}", *files], plugins=[plugin]))
     found = plugin.tests if isinstance(plugin, Recorded) else plugin.failed
     result.write_text(json.dumps({"code": code, "found": found}))
@@ -184,18 +192,19 @@ def record(folders, files):
     tests = {}
     for number, outcome in in_forks(folders, [job(file) for file in files]):
         if outcome is None or outcome["code"] != 0:
-            raise SystemExit(f"the original fails tests/test_{files[number]}.py: {outcome}")
+            last = next(reversed(outcome["found"]), "its import") if outcome else "the time it has"  # with -x
+            raise SystemExit(f"the original fails {path_of(files[number])}: {last}")
         tests |= outcome["found"]
     return tests
 
 
 def tests_of(mutant, recorded, statements):
     """The tests that run the mutant's statement, the fastest first; all of the module's where none is known to."""
-    mine = [test for test in recorded if any(f"tests/test_{file}.py::" in test for file in TESTS[mutant.module])]
+    mine = [test for test in recorded if test.split("::")[0] in map(path_of, TESTS[mutant.module])]
     around = [(first, last) for first, last in statements if first <= mutant.line <= last] or [(mutant.line,) * 2]
     first, last = min(around, key=lambda lines: lines[1] - lines[0])
     covering = [t for t in mine if any(first <= n <= last for n in recorded[t]["lines"].get(mutant.module, ()))]
-    blind = [test for test in mine if any(f"tests/test_{file}.py::" in test for file in ELSEWHERE)]
+    blind = [test for test in mine if test.split("::")[0] in map(path_of, ELSEWHERE)]
     chosen = {*covering, *blind} if covering else mine
     return sorted(chosen, key=lambda test: recorded[test]["seconds"])
 
@@ -214,7 +223,8 @@ def survivors_and_killed(folders, mutants, recorded):
             shutil.rmtree(folder / "vae_keras")
             shutil.copytree(ROOT / "vae_keras", folder / "vae_keras", ignore=shutil.ignore_patterns("__pycache__"))
             (folder / "vae_keras" / f"{mutant.module}.py").write_text(mutant.code, "utf-8")
-            files = [file for file in TESTS[mutant.module] if any(f"tests/test_{file}.py::" in test for test in tests)]
+            needed = {test.split("::")[0] for test in tests}
+            files = [file for file in TESTS[mutant.module] if path_of(file) in needed]
             return forked(folder, files, Selected(folder, tests), result)
 
         return start, 60 + 5 * sum(recorded[test]["seconds"] for test in tests)
@@ -252,13 +262,13 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folders = [pathlib.Path(scratch).resolve() / str(i) for i in range(options.jobs)]
         for folder in folders:
-            for part in ("vae_keras", "tests"):
+            for part in ("vae_keras", "tests", "tools"):
                 shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copy(ROOT / "pyproject.toml", folder)
         recorded = json.loads(options.kept.read_text()) if options.kept and options.kept.exists() else {}
         known = {test.split("::")[0] for test in recorded}
         files = dict.fromkeys(file for module in reversed(options.modules) for file in TESTS[module])  # long ones first
-        recorded |= record(folders, [file for file in files if f"tests/test_{file}.py" not in known])
+        recorded |= record(folders, [file for file in files if path_of(file) not in known])
         if options.kept:
             options.kept.write_text(json.dumps(recorded))
         table = []

@@ -19,7 +19,7 @@ import nbformat
 import nbformat.v4 as nbf
 
 COURSE = pathlib.Path(__file__).parents[1] / "homework"
-sys.path.insert(0, str(COURSE))
+sys.path[:0] = [str(COURSE), str(COURSE.parent / "tests" / "homework")]  # for `answers`
 import grade  # noqa: E402
 
 POINTS = {"sample_z": 2, "SamplingLayer": 3, "squared_error": 3, "cross_entropy": 4, "kl": 4, "MyVAE": 5}
@@ -110,7 +110,7 @@ def mistaken(course, task, old, new):
 
 
 def in_style(course, number):
-    """The right answers of tests/answers in one of their styles, with helpers and names as they stand there."""
+    """The right answers of tests/homework/answers in one of their styles, as they stand there."""
     from answers import hw2
 
     book = Book(course).add("import numpy as np", after="imports")

@@ -72,9 +72,3 @@ def _digits():
         images, labels.astype("int64"), train_size=1500, stratify=labels, random_state=0
     )
     return (x_train, y_train), (x_test, y_test)
-
-
-# For those who still ask here; gone when they do not.
-from vae_keras.support.images import check_images  # noqa: E402, F401
-
-IMAGE_SHAPE, PIXELS = (28, 28, 1), 784

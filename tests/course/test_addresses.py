@@ -11,7 +11,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SCRIPT = pathlib.Path(".github", "addresses.py")
+SCRIPT = pathlib.Path("tools", "addresses.py")
 addresses = runpy.run_path(str(ROOT / SCRIPT))
 NOTEBOOKS = [path for path in addresses["files"](ROOT) if path.suffix == ".ipynb"]
 PROJECT = (ROOT / "pyproject.toml").read_text("utf-8")

@@ -16,16 +16,18 @@ ROOT = pathlib.Path(vae_keras.__file__).parent.parent
 CHECKABLE = importlib.util.find_spec("mypy") and (ROOT / "pyproject.toml").is_file()
 needs_mypy = pytest.mark.skipif(not CHECKABLE, reason="needs mypy, of the [dev] extra, and the course's own folder")
 # Keras calls these, with arguments of its own.
-OF_KERAS = {*dir(keras.Model), *dir(keras.callbacks.TensorBoard)} - {"__init__"}
-MODULES = (
-    "callbacks claims data files layers losses measures models networks paths pretrained tensorboard training workers"
-)
+OF_KERAS = {*dir(keras.Model), *dir(keras.callbacks.TensorBoard), *dir(keras.metrics.Metric)} - {"__init__"}
+MODULES = [  # the explorer's functions come with Jupyter's types, the homework's are the students'
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted((ROOT / "vae_keras").rglob("*.py"))
+    if not {"explorer", "homework", "plots", "__main__.py"} & set(path.relative_to(ROOT).parts)
+]
 
 
 def public():
     """Functions and methods that a reader may call, by name."""
     found = {}
-    for module in (importlib.import_module(f"vae_keras.{name}") for name in MODULES.split()):
+    for module in map(importlib.import_module, MODULES):
         for name, thing in vars(module).items():
             if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
                 continue

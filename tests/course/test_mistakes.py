@@ -121,7 +121,7 @@ PLANTS = {
         ["test_models.py::test_evaluate_does_not_answer_zero[vae]"],
     ),
     "7 data taken for a tensor": Plant(
-        "inputs.py",
+        "support/inputs.py",
         "    x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)\n",
         "    x, sample_weight = data, None\n",
         ["test_models.py::test_fit_evaluate_and_predict_take_whatever_holds_images[dense-dataset of tuples-vae]"],
@@ -130,13 +130,13 @@ PLANTS = {
         "models.py",
         '            "encoder": keras.saving.serialize_keras_object(self.encoder),\n',
         "",
-        ["test_saving.py::test_an_untrained_and_uncompiled_model_can_be_saved"],
+        ["support/test_saving.py::test_an_untrained_and_uncompiled_model_can_be_saved"],
     ),
     "8 no from_config": Plant(
         "models.py",
         "    def from_config(cls, config):",
         "    def of_config(cls, config):",
-        ["test_saving.py::test_an_untrained_and_uncompiled_model_can_be_saved"],
+        ["support/test_saving.py::test_an_untrained_and_uncompiled_model_can_be_saved"],
     ),
     "8 not built: optimizer state lost": Plant(
         "models.py",
@@ -193,15 +193,15 @@ PLANTS = {
         "models.py",
         "if replica is None or replica.num_replicas_in_sync == 1:",
         "if True:",
-        ["test_replicas.py::test_two_replicas_take_the_steps_of_one[equal parts-noiseless_vae]"],
+        ["support/test_replicas.py::test_two_replicas_take_the_steps_of_one[equal parts-noiseless_vae]"],
     ),
     "12 the same noise on every replica": Plant(
         "models.py",
         " + replica * 2**32",
         "",
         [
-            "test_replicas.py::test_each_replica_draws_noise_of_its_own[training]",
-            "test_replicas.py::test_each_replica_draws_noise_of_its_own[evaluating]",
+            "support/test_replicas.py::test_each_replica_draws_noise_of_its_own[training]",
+            "support/test_replicas.py::test_each_replica_draws_noise_of_its_own[evaluating]",
         ],
     ),
 }
@@ -214,7 +214,10 @@ import keras, sklearn.datasets, tensorflow  # once: that takes long
 import pytest
 
 tests = pathlib.Path.cwd()
-OURS = {"vae_keras", *(file.stem for file in tests.glob("*.py"))}
+tools = tests.parent / "tools"
+OURS = {"vae_keras", *(file.stem for folder in (tests, tools) for file in folder.rglob("*.py"))}
+HELPERS = [str(tests), str(tools)]  # where tests import from
+sys.path[:0] = HELPERS
 
 
 class Outcomes:
@@ -238,7 +241,7 @@ for copy, names in json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-
     keras.saving.get_custom_objects().clear()
     keras.backend.clear_session()
     sys.path.insert(0, copy)
-    os.environ["PYTHONPATH"] = copy  # for tests that start a process
+    os.environ["PYTHONPATH"] = os.pathsep.join([copy, *HELPERS])  # for tests that start a process
     outcomes = Outcomes()
     options = ["--rootdir", str(tests), "-o", "addopts=", "-p", "no:cacheprovider", "-q", "--tb=short"]
     code = pytest.main([*options, *dict.fromkeys(names)], plugins=[outcomes])

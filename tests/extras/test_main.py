@@ -5,22 +5,22 @@ import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from small import small_autoencoder, small_vae
 
 import vae_keras
-from vae_keras.__main__ import EXAMPLES, _parser, main
+from vae_keras.extras.command_line import EXAMPLES, _parser, main
 
 
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch, no_xla):
     """Networks that train in a moment. The commands call these functions by these names."""
-    monkeypatch.setattr("vae_keras.__main__.make_vae", lambda latent_dim, network, **o: small_vae(latent_dim, **o))
-    monkeypatch.setattr(
-        "vae_keras.__main__.make_autoencoder", lambda latent_dim, network: small_autoencoder(latent_dim)
-    )
+    commands = "vae_keras.extras.command_line"
+    monkeypatch.setattr(f"{commands}.make_vae", lambda latent_dim, network, **o: small_vae(latent_dim, **o))
+    monkeypatch.setattr(f"{commands}.make_autoencoder", lambda latent_dim, network: small_autoencoder(latent_dim))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_help_has_an_example_of_each_command(capsys):
 
 def test_in_a_process_of_its_own_it_writes_a_picture_and_nothing_to_stderr(saved):
     done = in_a_process("sample", "vae.keras", "samples.png", "--n", "6", "--columns", "3")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "wrote samples.png: 6 digits\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "wrote samples.png: 6 images\n", "")
     assert picture("samples.png").shape == (2 * 28, 3 * 28)
 
 
@@ -211,7 +211,7 @@ MISUSES = {
         "no such file, and pretrained are vae-2d, vae-16d, .*Received: 'vae-3d'",
     ),
     "no .keras file": (["evaluate", "notes.txt"], r"notes\.txt is no \.keras file"),
-    "an untrained autoencoder": (["sample", "ae.keras", "samples.png"], "no training codes to sample between"),
+    "an untrained autoencoder": (["sample", "ae.keras", "samples.png"], "no training codes to sample from"),
     "no digit": (["interpolate", "vae.keras", "path.png", "--to", "10"], "invalid choice: 10"),
 }
 
@@ -233,6 +233,34 @@ def test_a_file_that_cannot_be_written_is_told_before_the_training(folder, monke
     monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
     monkeypatch.setattr(vae_keras, "train", lambda *args, **options: pytest.fail("it trained"))
     assert "not here" in refused(capsys, "train", "m.keras")
+
+
+@pytest.fixture
+def colours(folder):
+    """A model of other images than the data sets': of 4 × 6 pixels in three colours."""
+    x, z = keras.Input((4, 6, 3)), keras.Input((2,))
+    flat = keras.layers.Flatten()(x)
+    heads = [keras.layers.Dense(2)(flat), keras.layers.Dense(2)(flat)]
+    decoder = keras.Sequential([z, keras.layers.Dense(72), keras.layers.Reshape((4, 6, 3))])
+    vae_keras.VAE(keras.Model(x, heads), decoder).save("colours.keras")
+    return folder
+
+
+def test_a_model_of_colours_makes_a_picture_of_colours(colours):
+    main(["sample", "colours.keras", "samples.png", "--n", "3", "--columns", "2", "--seed", "1"])
+    images = vae_keras.load_model("colours.keras").sample(3, seed=1)
+    shown = tf.io.decode_png(pathlib.Path("samples.png").read_bytes(), channels=3).numpy() / 255
+    assert shown.shape == (2 * 4, 2 * 6, 3)
+    np.testing.assert_allclose(shown[:4, 6:], images[1], atol=0.01)
+    np.testing.assert_allclose(shown[4:, :6], images[2], atol=0.01)
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["interpolate", "path.png"], ["export", "page.html"]])
+def test_images_of_another_shape_than_the_models_are_refused_with_both_shapes(colours, capsys, command):
+    before = sorted(colours.iterdir())
+    line = refused(capsys, command[0], "colours.keras", *command[1:])
+    assert re.search(r"must have the model's shape.*images of \(28, 28, 1\), a model of \(4, 6, 3\)$", line)
+    assert sorted(colours.iterdir()) == before
 
 
 def test_a_training_that_is_interrupted_says_so_in_one_line(folder, monkeypatch, capsys):

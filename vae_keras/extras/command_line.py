@@ -2,24 +2,36 @@
 
 import argparse
 import pathlib
-import sys
-import tempfile
+from typing import Any
 
 import keras
 import matplotlib.image
 import tensorflow as tf
 
 import vae_keras
-from vae_keras import VAE, Autoencoder, TensorBoard, load_data, load_model, load_pretrained, make_autoencoder, make_vae
+from vae_keras import (
+    VAE,
+    Autoencoder,
+    TensorBoard,
+    load_data,
+    load_model,
+    load_pretrained,
+    make_autoencoder,
+    make_vae,
+)
 from vae_keras.data import NAMES as DATA
-from vae_keras.support.files import check_place, whole_or_not_at_all
 from vae_keras.models import LIKELIHOODS
 from vae_keras.networks import NETWORKS
 from vae_keras.paths import PATHS
 from vae_keras.plots.digits import mosaic
 from vae_keras.plots.style import INK
 from vae_keras.pretrained import NAMES as PRETRAINED
+from vae_keras.support.files import check_place, whole_or_not_at_all
 
+MENDABLE = (
+    *(ValueError, TypeError, OSError, RuntimeError, FloatingPointError, ImportError),
+    tf.errors.OpError,
+)
 EXAMPLES = {
     "train": "vae.keras --likelihood bernoulli --epochs 7",
     "evaluate": "vae.keras",
@@ -31,14 +43,22 @@ EXAMPLES = {
 
 def train(options: argparse.Namespace) -> None:
     """Train a model and save it."""
-    given = {name: value for name in ("likelihood", "sigma", "beta") if (value := getattr(options, name)) is not None}
+    given = {
+        name: value
+        for name in ("likelihood", "sigma", "beta")
+        if (value := getattr(options, name)) is not None
+    }
     keras.utils.set_random_seed(options.seed)  # the weights to start from
     if options.sigma is not None and options.likelihood == "bernoulli":
         raise ValueError(f"a bernoulli likelihood has no sigma. Received: {options.sigma}")
     if options.model == "vae":
-        model: VAE | Autoencoder = make_vae(options.latent_dim, options.network, seed=options.seed, **given)
+        model: VAE | Autoencoder = make_vae(
+            options.latent_dim, options.network, seed=options.seed, **given
+        )
     elif given:
-        raise ValueError(f"an autoencoder has no likelihood, sigma or beta. Received: {', '.join(given)}")
+        raise ValueError(
+            f"an autoencoder has no likelihood, sigma or beta. Received: {', '.join(given)}"
+        )
     else:
         model = make_autoencoder(options.latent_dim, options.network)
     (x_train, _), (x_test, _) = load_data(options.data)
@@ -59,11 +79,12 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Print the loss and its terms on held-out images."""
-    model, (_, (x, _)) = _model(options.model), load_data(options.data)
+    model, x, _ = _model_and_images(options)
     if not model.compiled:  # it was saved so
         model.compile()
     terms = model.evaluate(x, batch_size=1000, verbose=0, return_dict=True)
-    print(f"{len(x):,} held-out images, {'nats' if isinstance(model, VAE) else 'squared error'} per image")
+    unit = "nats" if isinstance(model, VAE) else "squared error"
+    print(f"{len(x):,} held-out images, {unit} per image")
     for name, value in terms.items():
         print(f"{name:20} {value:8.2f}")
 
@@ -75,15 +96,16 @@ def sample(options: argparse.Namespace) -> None:
 
 
 def interpolate(options: argparse.Namespace) -> None:
-    """Decode the path between two held-out digits into a picture."""
-    model, (_, (x, y)) = _model(options.model), load_data(options.data)
+    """Decode the path between two held-out images into a picture."""
+    model, x, y = _model_and_images(options)
     start, end = x[y == options.start][0], x[y == options.end][-1]
-    _write_picture(options.file, model.interpolate(start, end, options.steps, options.path), options.steps)
+    images = model.interpolate(start, end, options.steps, options.path)
+    _write_picture(options.file, images, options.steps)
 
 
 def export(options: argparse.Namespace) -> None:
     """Write the explorer of a VAE's latent space as one page that needs nothing else."""
-    model, (_, (x, y)) = _model(options.model), load_data(options.data)
+    model, x, y = _model_and_images(options)
     vae_keras.export_explorer(model, options.file, x=x, y=y)
     print(f"wrote {options.file}")
 
@@ -92,14 +114,30 @@ def _model(name):
     if name in PRETRAINED:
         return load_pretrained(name)
     if not pathlib.Path(name).is_file():
-        raise ValueError(f"there is no such file, and pretrained are {', '.join(PRETRAINED)}. Received: {name!r}")
+        raise ValueError(
+            f"there is no such file, and pretrained are {', '.join(PRETRAINED)}. Received: {name!r}"
+        )
     return load_model(name)
 
 
+def _model_and_images(options):
+    """The model, and held-out images of its shape with their labels."""
+    model, (_, (x, y)) = _model(options.model), load_data(options.data)
+    if x.shape[1:] != tuple(model.image_shape):
+        raise ValueError(
+            "the images must have the model's shape, (height, width, channels): name others with "
+            f"--data. Received: images of {x.shape[1:]}, a model of {tuple(model.image_shape)}"
+        )
+    return model, x, y
+
+
 def _write_picture(file, images, columns):
+    """Ink on paper where the images have one channel, colours where they have three."""
+    picture = mosaic(images, columns)
+    options: dict[str, Any] = {"cmap": INK, "vmin": 0, "vmax": 1} if picture.ndim == 2 else {}
     with whole_or_not_at_all(file) as path:
-        matplotlib.image.imsave(path, mosaic(images, columns), cmap=INK, vmin=0, vmax=1)
-    print(f"wrote {file}: {len(images)} digits")
+        matplotlib.image.imsave(path, picture, **options)
+    print(f"wrote {file}: {len(images)} images")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -112,7 +150,9 @@ class _Parser(argparse.ArgumentParser):
 def _whole(least, most=2**31 - 1):
     def whole_number(text):
         if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most:,}. Received: {text!r}")
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {least} to {most:,}. Received: {text!r}"
+            )
         return int(text)
 
     return whole_number
@@ -120,14 +160,17 @@ def _whole(least, most=2**31 - 1):
 
 def _examples(*commands):
     return "\n".join(
-        ["for example:", *(f"  python -m vae_keras {command} {EXAMPLES[command]}" for command in commands)]
+        [
+            "for example:",
+            *(f"  python -m vae_keras {command} {EXAMPLES[command]}" for command in commands),
+        ]
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m vae_keras",
-        description="Train, look at and export autoencoders and variational autoencoders of handwritten digits.",
+        description="Train, look at and export autoencoders and VAEs of small images.",
         epilog=_examples(*EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -147,7 +190,9 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("file", help=f"the {file} file to write")
             added.add_argument("--force", action="store_true", help="replace the file if it exists")
         if data:
-            added.add_argument("--data", choices=DATA, default="auto", help="MNIST or scikit-learn's digits")
+            added.add_argument(
+                "--data", choices=DATA, default="auto", help="MNIST or scikit-learn's digits"
+            )
         added.set_defaults(run=run, ending=file)
         return added
 
@@ -156,8 +201,12 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument(name, type=type, default=default, metavar="N", help=what + shown)
 
     added = command(train, file=".keras", model=False)
-    added.add_argument("--model", choices=("vae", "autoencoder"), default="vae", help="what to train (vae)")
-    added.add_argument("--network", choices=NETWORKS, default="dense", help="the kind of networks (dense)")
+    added.add_argument(
+        "--model", choices=("vae", "autoencoder"), default="vae", help="what to train (vae)"
+    )
+    added.add_argument(
+        "--network", choices=NETWORKS, default="dense", help="the kind of networks (dense)"
+    )
     number(added, "--latent-dim", _whole(1), 2, "dimensions of the latent space")
     added.add_argument("--likelihood", choices=LIKELIHOODS, help="of a VAE's pixels (gaussian)")
     number(added, "--sigma", float, None, "standard deviation of a gaussian pixel (1)")
@@ -166,49 +215,70 @@ def _parser() -> argparse.ArgumentParser:
     number(added, "--batch-size", _whole(1), 125, "images in a step")
     number(added, "--learning-rate", float, 3e-3, "of Adam, at the start")
     number(added, "--seed", _whole(0), 0, "of weights, noise and the images' order")
-    added.add_argument("--backup-dir", metavar="DIR", help="a folder: if killed, the same command goes on from there")
-    added.add_argument("--tensorboard", metavar="DIR", help="a folder for TensorBoard: losses and pictures")
+    added.add_argument(
+        "--backup-dir",
+        metavar="DIR",
+        help="a folder: if killed, the same command goes on from there",
+    )
+    added.add_argument(
+        "--tensorboard", metavar="DIR", help="a folder for TensorBoard: losses and pictures"
+    )
 
     command(evaluate)
 
     added = command(sample, file=".png", data=False)
-    number(added, "--n", _whole(1, 10_000), 64, "how many digits")
+    number(added, "--n", _whole(1, 10_000), 64, "how many images")
     number(added, "--columns", _whole(1, 1000), 8, "of the picture")
-    number(added, "--seed", _whole(0), None, "for the same digits again")
+    number(added, "--seed", _whole(0), None, "for the same images again")
 
     added = command(interpolate, file=".png")
-    added.add_argument("--from", dest="start", type=int, choices=range(10), default=3, help="the first digit (3)")
-    added.add_argument("--to", dest="end", type=int, choices=range(10), default=5, help="the last digit (5)")
+    added.add_argument(
+        "--from",
+        dest="start",
+        type=int,
+        choices=range(10),
+        default=3,
+        help="class of the first image (3)",
+    )
+    added.add_argument(
+        "--to",
+        dest="end",
+        type=int,
+        choices=range(10),
+        default=5,
+        help="class of the last image (5)",
+    )
     number(added, "--steps", _whole(2, 1000), 9, "images on the path, ends included")
-    added.add_argument("--path", choices=PATHS, default="linear", help="through the latent space (linear)")
+    added.add_argument(
+        "--path", choices=PATHS, default="linear", help="through the latent space (linear)"
+    )
 
     command(export, file=".html")
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return 0. What a user can do something about ends with exit code 2 and one line."""
+    """Run a command; return 0. What a user can mend ends with exit code 2 and one line."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
         if options.ending:
             _check_file(pathlib.Path(options.file), options.ending, options.force)
         options.run(options)
-    except (ValueError, TypeError, OSError, RuntimeError, FloatingPointError, ImportError, tf.errors.OpError) as error:
-        parser.exit(2, f"{parser.prog} {options.run.__name__}: error: {' '.join(str(error).split())}\n")
+    except MENDABLE as error:
+        line = " ".join(str(error).split())
+        parser.exit(2, f"{parser.prog} {options.run.__name__}: error: {line}\n")
     except KeyboardInterrupt:
         parser.exit(130, "\nstopped\n")
     return 0
 
 
 def _check_file(file, ending, force):
-    """Say before minutes of work that a file cannot be written."""
+    """Say that a file cannot be written, before minutes of work."""
     if file.suffix != ending:
         raise ValueError(f"the file to write must end in {ending}. Received: {str(file)!r}")
     check_place(file)
     if file.exists() and not force:
-        raise ValueError(f"the file exists: name another, or add --force to replace it. Received: {str(file)!r}")
-    with tempfile.TemporaryDirectory(dir=file.resolve().parent):  # as `whole_or_not_at_all` will
-        pass
-
-
+        raise ValueError(
+            f"the file exists: name another, or add --force to replace it. Received: {str(file)!r}"
+        )

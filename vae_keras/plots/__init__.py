@@ -1,6 +1,7 @@
-"""The pictures of the course. Every function takes Matplotlib axes, or makes them, and returns them.
+"""The course's pictures. Every function takes Matplotlib axes, or makes them, and returns them.
 
-A picture of one panel takes and returns `ax`; one of several takes `axes`, in reading order, and returns an array.
+A picture of one panel takes and returns `ax`; one of several takes `axes`, in reading order, and
+returns an array.
 """
 
 from vae_keras.plots.ablation import (
@@ -30,7 +31,11 @@ from vae_keras.plots.densities import (
 )
 from vae_keras.plots.digits import plot_digit_rows, plot_manifold
 from vae_keras.plots.graphs import plot_reparameterization_graph
-from vae_keras.plots.interpolation import plot_distances_along_paths, plot_norms_along_paths, plot_stretch
+from vae_keras.plots.interpolation import (
+    plot_distances_along_paths,
+    plot_norms_along_paths,
+    plot_stretch,
+)
 from vae_keras.plots.latent import plot_codes
 from vae_keras.plots.posterior import (
     plot_clouds,

@@ -8,12 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import norm
 
-from vae_keras.plots.arguments import as_many_as, at_least_one, codes_2d, each, labels_of, numbers, takes
-from vae_keras.plots.latent import plot_codes
+from vae_keras.plots.arguments import (
+    as_many_as,
+    at_least_one,
+    codes_2d,
+    each,
+    labels_of,
+    numbers,
+    takes,
+)
+from vae_keras.plots.latent import plot_codes, scatter_classes
 from vae_keras.plots.style import (
     BLACK,
     BLUE,
-    CLASS_COLOURS,
     GREEN,
     HEAT,
     ORANGE,
@@ -34,15 +41,20 @@ SMALLEST_VARIANCE = 1e-6  # drawn; below it a latent dimension is as dead as can
 @styled
 @takes(codes=each(codes_2d), labels=labels_of("codes"))
 def plot_latent_planes(
-    codes: Mapping[str, np.ndarray], labels: np.ndarray, title: str | None = None, axes: np.ndarray | None = None
+    codes: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scatters of several models' codes: on one common scale (above) and each on its own (below) (row L26).
+    """Scatters of several models' codes: on one common scale (above) and each on its own (below)
+    (row L26).
 
-    Circles on the common scale have radius 1, 2 and 3: in two dimensions they hold 39 %, 86 % and 99 % of the prior.
+    Circles on the common scale have radius 1, 2 and 3: in two dimensions they hold 39 %, 86 % and
+    99 % of the prior.
 
     Args:
         codes: name → 2-d codes `(n, 2)`, one per image.
-        labels: `(n,)` digits; each class is named, on the model's own scale, at its median.
+        labels: `(n,)` classes; each class is named, on the model's own scale, at its median.
         title: of the figure.
         axes: two Matplotlib axes for each model, or None for a new figure.
 
@@ -50,12 +62,13 @@ def plot_latent_planes(
         The axes, two rows by one column per model.
     """
     axes = panels_or_new(axes, 2, len(codes), figsize=(9, 6))
-    size = np.clip(20_000 / len(labels), 4, 20)  # few points are drawn larger
     for (name, z), common, own in zip(codes.items(), *axes, strict=True):
-        common.scatter(*z.T, c=np.array(CLASS_COLOURS)[labels], s=size, linewidths=0, alpha=0.6)
+        scatter_classes(common, z, labels)
         _circles(common, RED)
         outside = np.mean(np.any(np.abs(z) > EDGE, axis=1))
-        common.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+        common.set(
+            xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), aspect="equal", xlabel="$z_1$", ylabel="$z_2$"
+        )
         common.set_title(f"{name}\n{outside:.0%} of the codes lie outside")
         plot_codes(z, labels, ax=own)
         own.xaxis.set_major_locator(MaxNLocator(3))
@@ -70,7 +83,8 @@ def plot_latent_planes(
 def plot_sigma_histograms(
     sigmas: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Histograms of the posteriors' standard deviations, one for each model, on a logarithmic axis (row L27).
+    """Histograms of the posteriors' standard deviations, one for each model, on a logarithmic axis
+    (row L27).
 
     Args:
         sigmas: name → sigma `(n, latent)`.
@@ -83,10 +97,17 @@ def plot_sigma_histograms(
     axes = panels_or_new(axes, len(sigmas), 1, figsize=(7.5, 3.8), sharex=True)[:, 0]
     low = min(np.quantile(sigma, 0.01) for sigma in sigmas.values())
     ratio = (3 / low) ** 0.01
-    bins = ratio ** np.arange(np.floor(np.log(low) / np.log(ratio)) - 0.5, np.log(3) / np.log(ratio))  # 1 in the middle
+    bins = ratio ** np.arange(
+        np.floor(np.log(low) / np.log(ratio)) - 0.5, np.log(3) / np.log(ratio)
+    )  # 1 in the middle
     for ax, (name, sigma) in zip(axes, sigmas.items(), strict=True):
         sigma = np.maximum(sigma, bins[0])  # the narrowest of all count in the first bin
-        ax.hist(sigma.ravel(), bins, weights=np.full(sigma.size, 1 / sigma.size), color=LOSS_COLOURS.get(name, PINK))
+        ax.hist(
+            sigma.ravel(),
+            bins,
+            weights=np.full(sigma.size, 1 / sigma.size),
+            color=LOSS_COLOURS.get(name, PINK),
+        )
         ax.axvline(1, color=BLACK, linestyle=":")
         ax.text(0.01, 0.95, name, transform=ax.transAxes, ha="left", va="top")
         ax.set_label(name)  # read in place of a title
@@ -94,7 +115,7 @@ def plot_sigma_histograms(
         ax.margins(y=0.1)
     axes[0].annotate("the prior", (1, 0.95), xycoords=("data", "axes fraction"), xytext=(4, 0),
                      textcoords="offset points", va="top")  # fmt: skip
-    axes[-1].set_xlabel(r"$\sigma_\phi(x)$ of one digit, in one latent dimension")
+    axes[-1].set_xlabel(r"$\sigma_\phi(x)$ of one image, in one latent dimension")
     title_above(axes, title)
     return axes
 
@@ -109,7 +130,8 @@ def plot_aggregate_posteriors(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Heat maps of the average of q(z|x) over images, and its two marginals beside N(0, 1) (rows L28 and L29).
+    """Heat maps of the average of q(z|x) over images, and its two marginals beside N(0, 1) (rows
+    L28 and L29).
 
     Args:
         posteriors: name → `(mean, log_var)` of q(z|x), each `(n, 2)`.
@@ -132,7 +154,12 @@ def plot_aggregate_posteriors(
         z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal((draws, 2))
         density = np.histogram2d(z[:, 0], z[:, 1], bins=edges)[0].T / (draws * width**2)
         picture = heat.imshow(
-            density, origin="lower", extent=(-EDGE, EDGE) * 2, cmap=HEAT, vmin=0, vmax=2 * norm.pdf(0) ** 2
+            density,
+            origin="lower",
+            extent=(-EDGE, EDGE) * 2,
+            cmap=HEAT,
+            vmin=0,
+            vmax=2 * norm.pdf(0) ** 2,
         )
         _circles(heat, "white")
         distance = f"{distances[name]:.3g}" if distances[name] > 1e-3 else "below 0.001"
@@ -141,7 +168,9 @@ def plot_aggregate_posteriors(
             heights = np.histogram(z[:, j], edges)[0] / (draws * width)
             marginal.stairs(heights, edges, color=colour, label=f"$z_{j + 1}$")
         marginal.plot(line, norm.pdf(line), color=BLACK, linestyle=":", label="N(0, 1)")
-        marginal.set(xlim=(-EDGE, EDGE), ylim=(0, 0.8), xlabel="one dimension of $z$", ylabel="density")
+        marginal.set(
+            xlim=(-EDGE, EDGE), ylim=(0, 0.8), xlabel="one dimension of $z$", ylabel="density"
+        )
     axes[1, 0].legend(loc="upper center", ncols=3, handlelength=1, columnspacing=1, borderaxespad=0)
     colour_bar = {"label": "density", "extend": "max", "shrink": 0.9, "pad": 0.01}
     axes[0, 0].figure.colorbar(picture, ax=list(axes[0]), **colour_bar)
@@ -154,11 +183,12 @@ def plot_aggregate_posteriors(
 def plot_memorizing(
     losses: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Dots for training and held-out images, joined by a line for each run, and a dot for its gap (row L30).
+    """Dots for training and held-out images, joined by a line for each run, and a dot for its gap
+    (row L30).
 
     Args:
-        losses: name → runs `(seeds, 2)`: on the training images, on held-out images. "only KL", which reconstructs
-            nothing, is drawn only among the gaps.
+        losses: name → runs `(seeds, 2)`: on the training images, on held-out images. "only KL",
+            which reconstructs nothing, is drawn only among the gaps.
         title: of the figure.
         axes: two Matplotlib axes, or None for a new figure.
 
@@ -171,8 +201,14 @@ def plot_memorizing(
         runs, colour = np.asarray(runs), LOSS_COLOURS.get(name, PINK)
         if name != "only KL":
             left.plot((0, 1), runs.T, "o-", color=colour)
-        right.plot(runs[:, 1] - runs[:, 0], np.full(len(runs), row), "o", color=colour, markerfacecolor="none")
-    left.set_xticks((0, 1), ("training digits", "held-out digits"))
+        right.plot(
+            runs[:, 1] - runs[:, 0],
+            np.full(len(runs), row),
+            "o",
+            color=colour,
+            markerfacecolor="none",
+        )
+    left.set_xticks((0, 1), ("training images", "held-out images"))
     left.set(xlim=(-0.3, 1.3), ylabel="reconstruction\n(nats per image)")
     right.set_yticks(range(len(losses)), list(losses))
     right.set(ylim=(len(losses) - 0.5, -0.5), xlabel="gap: held-out − training (nats per image)")
@@ -189,11 +225,13 @@ def plot_moves(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How far codes and reconstructions move when the input is disturbed: one mark for each run (row L30).
+    """How far codes and reconstructions move when the input is disturbed: one mark for each run
+    (row L30).
 
     Args:
-        moves: name → array `(seeds, 2, 3)`: for both disturbances the reconstruction's move, in units of the input's,
-            the code's, in units of the spread of all codes, and the code's, in units of its own sigma.
+        moves: name → array `(seeds, 2, 3)`: for both disturbances the reconstruction's move, in
+            units of the input's, the code's, in units of the spread of all codes, and the code's,
+            in units of its own sigma.
         disturbances: the names of both.
         title: of the figure.
         axes: three Matplotlib axes, or None for a new figure.
@@ -249,16 +287,28 @@ def plot_rate_distortion(
     """
     ax = axes_or_new(ax, (6.5, 3.8))
     ax.plot(kls, reconstructions, "o-", color=BLUE)
-    steps = np.diff([np.divide(kls, max(kls)), np.divide(reconstructions, max(reconstructions))])  # (2, betas - 1)
+    steps = np.diff(
+        [np.divide(kls, max(kls)), np.divide(reconstructions, max(reconstructions))]
+    )  # (2, betas - 1)
     near_the_next = [*(np.linalg.norm(steps, axis=0) < 0.05), False]
-    for beta, kl, reconstruction, below in zip(betas, kls, reconstructions, near_the_next, strict=True):
+    for beta, kl, reconstruction, below in zip(
+        betas, kls, reconstructions, near_the_next, strict=True
+    ):
         text = rf"$\beta = {beta:g}$, $\sigma = {np.sqrt(beta):.2g}$"
-        ax.annotate(text, (kl, reconstruction), xytext=(7, -14 if below else 6), textcoords="offset points")
+        ax.annotate(
+            text, (kl, reconstruction), xytext=(7, -14 if below else 6), textcoords="offset points"
+        )
     ax.axhline(constant, color=BLACK, linestyle="--", linewidth=1)
-    ax.annotate("the mean image for every digit", (1, constant), xycoords=("axes fraction", "data"),
+    ax.annotate("the mean image for every input", (1, constant), xycoords=("axes fraction", "data"),
                 xytext=(0, 5), textcoords="offset points", ha="right")  # fmt: skip
-    ax.set(xlabel="rate: KL (nats per image)", ylabel="distortion: reconstruction\n(nats per image)", title=title)
-    ax.set(ylim=(0, 1.15 * max(constant, *reconstructions)), xlim=(-0.03 * max(kls), 1.35 * max(kls)))
+    ax.set(
+        xlabel="rate: KL (nats per image)",
+        ylabel="distortion: reconstruction\n(nats per image)",
+        title=title,
+    )
+    ax.set(
+        ylim=(0, 1.15 * max(constant, *reconstructions)), xlim=(-0.03 * max(kls), 1.35 * max(kls))
+    )
     return ax
 
 
@@ -272,7 +322,8 @@ def plot_unit_variances(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Dots: how much each latent dimension's mean varies over the images, for each beta of a sweep (row L33).
+    """Dots: how much each latent dimension's mean varies over the images, for each beta of a sweep
+    (row L33).
 
     Args:
         betas: of the sweep.

@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-SPOKEN = {  # what `_plain` would leave unreadable; \mu becomes mu, \sigma_\phi(x) becomes sigma_phi(x)
+# What `_plain` would leave unreadable: \mu becomes mu, \sigma_\phi(x) becomes sigma_phi(x).
+SPOKEN = {
     r"\hat{x}": "x hat",
     r"\mathcal": "",
     r"\varepsilon": "epsilon",
@@ -21,15 +22,18 @@ SPOKEN = {  # what `_plain` would leave unreadable; \mu becomes mu, \sigma_\phi(
     r"\,": " ",
     r"\;": " ",
 }
-WHAT_IS_DRAWN: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()  # by a plot of this course: see `styled`
+WHAT_IS_DRAWN: WeakKeyDictionary[Axes, str] = (
+    WeakKeyDictionary()
+)  # by a plot of this course: see `styled`
 LONGEST_LIST = 8  # names; of more, the first two and the last
 
 
 def alt_text(figure: Figure) -> str:
-    """Alt text of a figure: what its plots draw, then titles, axes and legends, as they are at this moment.
+    """Alt text of a figure: what its plots draw, then titles, axes and legends, as they are now.
 
-    What a plot draws is said by the first sentence of its docstring. A figure that somebody else drew is described by
-    its titles, axes and legends alone. What a panel has in common with the one before it is not said again.
+    What a plot draws is said by the first sentence of its docstring. A figure that somebody else
+    drew is described by its titles, axes and legends alone. What a panel has in common with the one
+    before it is not said again.
 
     Args:
         figure: any Matplotlib figure.
@@ -51,11 +55,24 @@ def alt_text(figure: Figure) -> str:
         last |= facts
         said.append(new.pop("drawn", ""))
         named = "; ".join(f"{name}: {fact}" for name, fact in new.items())
-        said.append(f"Panel {number}, {named}" if named and len(panels) > 1 else named[:1].upper() + named[1:])
-    colours = [ax.get_ylabel() or ax.get_xlabel() for ax in figure.axes if ax.get_label() == "<colorbar>"]
-    legends = [*(ax.get_legend() for ax in panels), *(legend for parent in parents for legend in parent.legends)]
+        said.append(
+            f"Panel {number}, {named}"
+            if named and len(panels) > 1
+            else named[:1].upper() + named[1:]
+        )
+    colours = [
+        ax.get_ylabel() or ax.get_xlabel() for ax in figure.axes if ax.get_label() == "<colorbar>"
+    ]
+    legends = [
+        *(ax.get_legend() for ax in panels),
+        *(legend for parent in parents for legend in parent.legends),
+    ]
     names = [text.get_text() for legend in legends if legend for text in legend.get_texts()]
-    said += [f"{what}: {_list(them)}" for what, them in (("Colours", colours), ("Legend", names)) if any(them)]
+    said += [
+        f"{what}: {_list(them)}"
+        for what, them in (("Colours", colours), ("Legend", names))
+        if any(them)
+    ]
     return " ".join(sentence.rstrip(".") + "." for sentence in said if sentence)
 
 
@@ -69,9 +86,10 @@ def describe_figures() -> None:
 def register(display_formatter: Any) -> None:
     """Let an IPython `DisplayFormatter` add the alt text to each figure.
 
-    VS Code and MyST read it from the plain text, which otherwise says `<Figure size 640x480 with 1 Axes>`, nbconvert's
-    classic template from the picture's metadata. A mime bundle outlasts `%matplotlib inline`, which takes away all
-    formatters that are registered for one kind of picture.
+    VS Code and MyST read it from the plain text, which otherwise says `<Figure size 640x480 with 1
+    Axes>`, nbconvert's classic template from the picture's metadata. A mime bundle outlasts
+    `%matplotlib inline`, which takes away all formatters that are registered for one kind of
+    picture.
     """
     display_formatter.mimebundle_formatter.for_type(Figure, _mime_bundle)
 
@@ -82,10 +100,12 @@ def _mime_bundle(figure):
 
 
 def _axis(ax: Axes, which: str) -> str:
-    """Label of an axis, or of one that shares it; without a label, its ticks where they are names."""
+    """Label of an axis, or of one that shares it; without one, its ticks where they are names."""
     shared = getattr(ax, f"get_shared_{which}_axes")().get_siblings(ax)
     labels = [getattr(sibling, f"get_{which}label")() for sibling in (ax, *shared)]
-    ticks = [] if any(labels) else [text.get_text() for text in getattr(ax, f"get_{which}ticklabels")()]
+    ticks = (
+        [] if any(labels) else [text.get_text() for text in getattr(ax, f"get_{which}ticklabels")()]
+    )
     names = [name for name in ticks if any(map(str.isalpha, _plain(name)))]
     return _plain(next(filter(None, labels), "")) or _list(names)
 

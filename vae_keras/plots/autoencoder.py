@@ -7,14 +7,22 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from vae_keras.models import LatentModel
-from vae_keras.plots.arguments import at_least_one, codes_2d, each, labels_of, model_of, numbers, takes
-from vae_keras.plots.digits import mosaic
+from vae_keras.plots.arguments import (
+    at_least_one,
+    codes_2d,
+    each,
+    labels_of,
+    model_of,
+    numbers,
+    rows_of_pictures_or_codes,
+    takes,
+)
+from vae_keras.plots.digits import cell_size, draw_rows, mosaic, show
 from vae_keras.plots.latent import plot_codes
 from vae_keras.plots.style import (
     BLUE,
     COLOURS,
     GREEN,
-    INK,
     ORANGE,
     RED,
     axes_or_new,
@@ -33,10 +41,12 @@ def plot_error_against_size(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Curves of the held-out error against the number of latent dimensions, beside PCA with as many (row L05).
+    """Curves of the held-out error against the number of latent dimensions, beside PCA with as many
+    (row L05).
 
     Args:
-        pca_errors, autoencoder_errors, linear_errors: n → mean squared distance per image; PCA's is drawn as a line.
+        pca_errors, autoencoder_errors, linear_errors: n → mean squared distance per image; PCA's is
+            drawn as a line.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -45,24 +55,44 @@ def plot_error_against_size(
     """
     ax = axes_or_new(ax, (6, 3.6))
     ax.plot(list(pca_errors), list(pca_errors.values()), color="0.5", label="PCA")
-    ax.plot(list(autoencoder_errors), list(autoencoder_errors.values()), "o-", color=BLUE, label="autoencoder")
-    ax.plot(list(linear_errors), list(linear_errors.values()), "D", color=ORANGE, markersize=9, fillstyle="none",
-            markeredgewidth=2, label="linear autoencoder")  # fmt: skip
+    ax.plot(
+        list(autoencoder_errors),
+        list(autoencoder_errors.values()),
+        "o-",
+        color=BLUE,
+        label="autoencoder",
+    )
+    diamond = {"color": ORANGE, "markersize": 9, "fillstyle": "none", "markeredgewidth": 2}
+    ax.plot(
+        list(linear_errors),
+        list(linear_errors.values()),
+        "D",
+        label="linear autoencoder",
+        **diamond,
+    )
     ax.set_xscale("log", base=2)
     ticks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= max(pca_errors)]
     ax.set_xticks(ticks, [f"{n}" for n in ticks])
-    ax.set(xlabel="$n$, numbers in the code", ylabel="squared distance per image", ylim=(0, None), title=title)
+    ax.set(
+        xlabel="$n$, numbers in the code",
+        ylabel="squared distance per image",
+        ylim=(0, None),
+        title=title,
+    )
     ax.legend()
     return ax
 
 
 @styled
-@takes(rows=each())
-def plot_compression_rows(rows: Mapping[str, np.ndarray], title: str | None = None, ax: Axes | None = None) -> Axes:
+@takes(rows=rows_of_pictures_or_codes)
+def plot_compression_rows(
+    rows: Mapping[str, np.ndarray], title: str | None = None, ax: Axes | None = None
+) -> Axes:
     """Rows of digits, and of codes as bars, each with its name at the left (row L06).
 
     Args:
-        rows: name → images `(n, 28, 28, 1)`, or codes `(n, latent)`, which are drawn as bars around 0 on one scale.
+        rows: name → images `(n, height, width, channels)`, all of one shape, or codes `(n,
+            latent)`, which are drawn as bars around 0 on one scale.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -70,30 +100,33 @@ def plot_compression_rows(rows: Mapping[str, np.ndarray], title: str | None = No
         The axes.
     """
     columns = max(len(row) for row in rows.values())
-    ax = axes_or_new(ax, (0.78 * columns + 1.9, 0.78 * len(rows) + 0.4))
+    shapes = [np.shape(row)[1:] for row in rows.values() if np.ndim(row) == 4]
+    width, height = cell_size(shapes[0] if shapes else (1, 1), 0.78)
+    ax = axes_or_new(ax, (width * columns + 1.9, height * len(rows) + 0.4))
+    rows = {name: np.asarray(row) for name, row in rows.items()}
+    draw_rows(ax, rows, columns)
     for i, row in enumerate(rows.values()):
-        box = (0, columns, -i - 1, -i)
-        if np.ndim(row) == 4:
-            ax.imshow(mosaic(row, columns), cmap=INK, vmin=0, vmax=1, extent=box)
-        else:
+        if row.ndim == 2:
             _bars(ax, row, base=-i - 0.5)
-    for edge in range(1, len(rows)):
-        ax.axhline(-edge, color="0.8", linewidth=0.8)
-    ax.set_yticks(-np.arange(len(rows)) - 0.5, list(rows))
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set(xlim=(0, columns), ylim=(-len(rows), 0), aspect="equal", title=title)
+    ax.set(xlim=(0, columns), ylim=(-len(rows), 0), title=title)
     return ax
 
 
 def _bars(ax, codes, base):
     count, latent = codes.shape
     heights = 0.45 * codes / np.abs(codes).max()
-    places = np.arange(count)[:, None] + 0.1 + 0.8 * (np.arange(latent) + 0.5) / latent  # (count, latent)
+    places = (
+        np.arange(count)[:, None] + 0.1 + 0.8 * (np.arange(latent) + 0.5) / latent
+    )  # (count, latent)
     colours = np.where(heights.ravel() < 0, BLUE, RED)
     ax.bar(places.ravel(), heights.ravel(), 0.8 / latent, bottom=base, color=colours)
-    ax.hlines(np.full(count, base), np.arange(count) + 0.08, np.arange(count) + 0.92, color="0.6", linewidth=0.6)
+    ax.hlines(
+        np.full(count, base),
+        np.arange(count) + 0.08,
+        np.arange(count) + 0.92,
+        color="0.6",
+        linewidth=0.6,
+    )
 
 
 @styled
@@ -106,34 +139,40 @@ def plot_code_box(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scatter of the codes in the plane with a box around them, and the same box decoded on a grid (row L07).
+    """Scatter of the codes in the plane with a box around them, and the same box decoded on a grid
+    (row L07).
 
     Args:
         model: with a 2-d latent space.
-        codes: `(m, 2)`, of the training images: the box reaches from the least to the greatest in each dimension.
-        labels: `(m,)` digits.
-        n: decoded digits per side.
+        codes: `(m, 2)`, of the training images: the box reaches from the least to the greatest in
+            each dimension.
+        labels: `(m,)` classes.
+        n: decoded images per side.
         title: of the figure.
         axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
         The two axes.
     """
-    axes = panels_or_new(axes, 1, 2, figsize=(9, 4.5))[0]
+    height, width = model.image_shape[:2]
+    axes = panels_or_new(axes, 1, 2, figsize=(9, np.clip(4.2 * height / width + 0.3, 2.5, 8)))[0]
     low, high = codes.min(axis=0), codes.max(axis=0)
     plot_codes(codes, labels, title="codes of training images, and their box", ax=axes[0])
     axes[0].add_patch(Rectangle(low, *(high - low), facecolor="none", edgecolor=RED, linewidth=1.5))
     cells = (np.arange(n) + 0.5) / n
     z1, z2 = (low[j] + (high[j] - low[j]) * cells for j in (0, 1))
     grid = np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(-1, 2)  # z2 grows upwards
-    axes[1].imshow(mosaic(model.decode(grid), n), cmap=INK, vmin=0, vmax=1, extent=(low[0], high[0], low[1], high[1]))
+    show(axes[1], mosaic(model.decode(grid), n), extent=(low[0], high[0], low[1], high[1]))
     axes[1].set(xlabel="$z_1$", ylabel="$z_2$", title="the box, decoded")
     axes[1].spines[:].set(visible=True, color=RED, linewidth=1.5)
     for ax in axes:
         margin = 0.03 * (high - low)
-        ax.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+        ax.set(
+            xlim=(low[0] - margin[0], high[0] + margin[0]),
+            ylim=(low[1] - margin[1], high[1] + margin[1]),
+        )
         ax.set_aspect("auto")
-        ax.set_box_aspect(1)
+        ax.set_box_aspect(height / width)  # as an image's, since there are as many rows as columns
     title_above(axes, title)
     return axes
 
@@ -141,11 +180,14 @@ def plot_code_box(
 @styled
 @takes(distances=each(each(numbers)))
 def plot_nearest_distances(
-    distances: Mapping[str, Mapping[str, np.ndarray]], title: str | None = None, axes: np.ndarray | None = None
+    distances: Mapping[str, Mapping[str, np.ndarray]],
+    title: str | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Histograms of the distance to the nearest real digit, a panel for each model (row L07).
 
-    Dotted lines are medians. The axis ends a little beyond the distance that 98 % of all keep below.
+    Dotted lines are medians. The axis ends a little beyond the distance that 98 % of all keep
+    below.
 
     Args:
         distances: name of a panel → (name of what was measured → distances).
@@ -159,10 +201,20 @@ def plot_nearest_distances(
     every = np.concatenate([values for panel in distances.values() for values in panel.values()])
     bins = np.linspace(0, 1.1 * np.quantile(every, 0.98), 45)
     for ax, (name, panel) in zip(axes, distances.items(), strict=True):
-        for colour, (label, values) in zip((GREEN, BLUE, RED, *COLOURS), panel.items(), strict=False):
-            ax.hist(values, bins, density=True, histtype="step", linewidth=1.6, color=colour, label=label)
+        for colour, (label, values) in zip(
+            (GREEN, BLUE, RED, *COLOURS), panel.items(), strict=False
+        ):
+            ax.hist(
+                values,
+                bins,
+                density=True,
+                histtype="step",
+                linewidth=1.6,
+                color=colour,
+                label=label,
+            )
             ax.axvline(np.median(values), color=colour, linestyle=":", linewidth=1.2)
-        ax.set(xlabel="distance to the nearest held-out digit", title=name)
+        ax.set(xlabel="distance to the nearest held-out image", title=name)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
     axes[0].set_ylabel("density")

@@ -19,7 +19,8 @@ def plot_history(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Curves of loss terms over training: solid on the training images, dashed on the held-out ones.
+    """Curves of loss terms over training: solid on the training images, dashed on the held-out
+    ones.
 
     Args:
         history: what `train` or `fit` returned.
@@ -35,7 +36,13 @@ def plot_history(
         for prefix, line, name in (("", "-", "training"), ("val_", "--", "held-out")):
             if prefix + term in history.history:
                 values = history.history[prefix + term]
-                ax.plot(range(1, len(values) + 1), values, line, color=colour, label=f"{TERM_NAMES[term]}, {name}")
+                ax.plot(
+                    range(1, len(values) + 1),
+                    values,
+                    line,
+                    color=colour,
+                    label=f"{TERM_NAMES[term]}, {name}",
+                )
     ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="epoch", ylabel="nats per image", title=title)
     ax.legend()

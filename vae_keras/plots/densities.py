@@ -41,7 +41,8 @@ def plot_density(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """P(a ≤ X ≤ b) of a Gaussian, twice: as an area under the density f, as a difference of the CDF F (row L12).
+    """P(a ≤ X ≤ b) of a Gaussian, twice: as an area under the density f, as a difference of the CDF
+    F (row L12).
 
     Args:
         mean, sigma: of the Gaussian; sigma above 0.
@@ -85,13 +86,18 @@ def plot_density(
 
     cumulative.plot(x, gaussian.cdf(x), color=BLUE)
     for point, value in ((a, at_a), (b, at_b)):
-        cumulative.plot([point, point, low], [0, value, value], color="0.6", linewidth=0.8, linestyle="--")
+        cumulative.plot(
+            [point, point, low], [0, value, value], color="0.6", linewidth=0.8, linestyle="--"
+        )
     cumulative.plot([a, b], [at_a, at_b], "o", color=BLUE, markersize=5, clip_on=False)
     height_at = low + 0.05 * (high - low)
     arrow = {"arrowstyle": "<->", "color": ORANGE, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
     cumulative.annotate("", (height_at, at_a), (height_at, at_b), arrowprops=arrow)
     cumulative.text(
-        height_at + 0.02 * (high - low), (at_a + at_b) / 2, f"$F(b) - F(a)$\n$= {probability}$", va="center"
+        height_at + 0.02 * (high - low),
+        (at_a + at_b) / 2,
+        f"$F(b) - F(a)$\n$= {probability}$",
+        va="center",
     )
     ends = [value for value in (0, 1) if min(abs(value - at_a), abs(value - at_b)) > 0.05]
     labels = [f"{value}" for value in ends] + [f"$F(a) = {at_a:.4f}$", f"$F(b) = {at_b:.4f}$"]
@@ -109,7 +115,9 @@ def plot_density(
 
 @styled
 def plot_gaussians(
-    parameters: Pairs = ((0, 1), (0, 0.5), (0, 2), (2, 1)), title: str | None = None, ax: Axes | None = None
+    parameters: Pairs = ((0, 1), (0, 0.5), (0, 2), (2, 1)),
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Curves of Gaussian densities, one for each pair of mu and sigma (row L13).
 
@@ -127,13 +135,20 @@ def plot_gaussians(
     if not all(sigma > 0 for _, sigma in parameters):
         raise ValueError(f"every sigma must be above 0. Received: parameters={parameters}")
     if len(parameters) > len(COLOURS):
-        raise ValueError(f"at most {len(COLOURS)} curves can be told apart. Received: {len(parameters)} pairs")
+        raise ValueError(
+            f"at most {len(COLOURS)} curves can be told apart. Received: {len(parameters)} pairs"
+        )
     ax = axes_or_new(ax, (6, 3.4))
     low = min(mean - 3 * sigma for mean, sigma in parameters)
     high = max(mean + 3 * sigma for mean, sigma in parameters)
     x = np.linspace(low, high, 600)
     for (mean, sigma), colour in zip(parameters, COLOURS, strict=False):
-        ax.plot(x, norm(mean, sigma).pdf(x), color=colour, label=f"$\\mu = {mean:g}$,  $\\sigma = {sigma:g}$")
+        ax.plot(
+            x,
+            norm(mean, sigma).pdf(x),
+            color=colour,
+            label=f"$\\mu = {mean:g}$,  $\\sigma = {sigma:g}$",
+        )
     ax.set(xlabel="$x$", ylabel="density $f(x)$", xlim=(low, high), title=title)
     ax.set_ylim(bottom=0)
     ax.legend()
@@ -149,7 +164,8 @@ def plot_gradient_estimates(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Histograms of gradient estimates, each an average over a batch of draws, around the exact gradient (row L39).
+    """Histograms of gradient estimates, each an average over a batch of draws, around the exact
+    gradient (row L39).
 
     Args:
         estimates: name of the estimator → its gradients for (mu, sigma), `(draws,)` each.
@@ -163,11 +179,17 @@ def plot_gradient_estimates(
     """
     axes = panels_or_new(axes, 1, 2, figsize=(9, 3.4))[0]
     for parameter, (ax, symbol) in enumerate(zip(axes, ("\\mu", "\\sigma"), strict=True)):
-        averages = {name: _batch_means(gradients[parameter], batch) for name, gradients in estimates.items()}
-        bins = np.linspace(min(map(np.min, averages.values())), max(map(np.max, averages.values())), 80)
+        averages = {
+            name: _batch_means(gradients[parameter], batch) for name, gradients in estimates.items()
+        }
+        bins = np.linspace(
+            min(map(np.min, averages.values())), max(map(np.max, averages.values())), 80
+        )
         for (name, values), colour in zip(averages.items(), COLOURS, strict=False):
             ax.hist(values, bins, density=True, color=colour, alpha=0.55, label=name)
-        ax.axvline(exact[parameter], color=BLACK, linewidth=1.2, linestyle="--", label="exact gradient")
+        ax.axvline(
+            exact[parameter], color=BLACK, linewidth=1.2, linestyle="--", label="exact gradient"
+        )
         gradient = f"$\\partial\\,E[f(z)]\\,/\\,\\partial{symbol}$"
         ax.set(xlabel=f"estimate of {gradient}, {batch} draws each", ylabel="density")
     handles, labels = axes[0].get_legend_handles_labels()
@@ -187,7 +209,8 @@ def plot_power_laws(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Curves on two logarithmic axes, where a power law is a straight line, and dotted lines to compare with.
+    """Curves on two logarithmic axes, where a power law is a straight line, and dotted lines to
+    compare with.
 
     Args:
         x: positive, `(n,)`.
@@ -206,7 +229,13 @@ def plot_power_laws(
         ax.loglog(x[values > 0], values[values > 0], "o-", markersize=3.5, color=colour, label=name)
         for slope in (slope for of_curve, slope in slopes if of_curve == name):
             end = np.argmax(x)
-            ax.loglog(x, 2 * values[end] * (x / x[end]) ** slope, ":", color=colour, label=f"slope {slope:g}")
+            ax.loglog(
+                x,
+                2 * values[end] * (x / x[end]) ** slope,
+                ":",
+                color=colour,
+                label=f"slope {slope:g}",
+            )
     lowest = min(np.min(np.asarray(values)[np.asarray(values) > 0]) for values in curves.values())
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.set_ylim(bottom=0.4 * lowest)
@@ -220,9 +249,14 @@ def plot_power_laws(
 @styled
 @takes(draws=a_column_for_each_pair)
 def plot_empirical_cdfs(
-    draws: np.ndarray, parameters: Pairs, critical: float, title: str | None = None, axes: np.ndarray | None = None
+    draws: np.ndarray,
+    parameters: Pairs,
+    critical: float,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Curves of the empirical CDF of draws on Phi((x − mu)/sigma), and of the difference of the two (row L40, step 1).
+    """Curves of the empirical CDF of draws on Phi((x − mu)/sigma), and of the difference of the two
+    (row L40, step 1).
 
     Args:
         draws: `(n, len(parameters))`.
@@ -245,13 +279,24 @@ def plot_empirical_cdfs(
         curves.plot(x, share, color=colour, linewidth=5, alpha=0.45, label=name)
         curves.plot(x, norm.cdf(standard), color=BLACK, linewidth=1, linestyle="--")
         differences.plot(standard, share - norm.cdf(standard), color=colour, linewidth=1)
-    curves.plot([], [], color=BLACK, linewidth=1, linestyle="--", label="$\\Phi((x - \\mu)/\\sigma)$")
+    curves.plot(
+        [], [], color=BLACK, linewidth=1, linestyle="--", label="$\\Phi((x - \\mu)/\\sigma)$"
+    )
     curves.set(xlabel="$x$", ylabel="share of draws with $X \\leq x$")
     curves.legend(loc="lower right", fontsize="small")
     for level in (-critical, critical):
         differences.axhline(level, color="0.4", linewidth=1, linestyle=":")
-    differences.text(-4, 1.06 * critical, "chance stays within these lines", color="0.3", va="bottom", fontsize="small")
-    differences.set(xlabel="$(x - \\mu)/\\sigma$", ylabel="empirical CDF minus $\\Phi$", xlim=(-4.2, 4.2))
+    differences.text(
+        -4,
+        1.06 * critical,
+        "chance stays within these lines",
+        color="0.3",
+        va="bottom",
+        fontsize="small",
+    )
+    differences.set(
+        xlabel="$(x - \\mu)/\\sigma$", ylabel="empirical CDF minus $\\Phi$", xlim=(-4.2, 4.2)
+    )
     differences.set_ylim(-1.5 * critical, 1.5 * critical)
     title_above(axes, title)
     return axes
@@ -283,7 +328,9 @@ def plot_draws(
         {"color": "0.75", "linewidth": 4},
         {"color": BLACK, "linewidth": 1.2, "linestyle": "--"},
     )
-    for column, (mean, sigma), colour in zip(np.asarray(draws).T, parameters, COLOURS, strict=False):
+    for column, (mean, sigma), colour in zip(
+        np.asarray(draws).T, parameters, COLOURS, strict=False
+    ):
         name = f"draws, $\\mu = {mean:g}$, $\\sigma = {sigma:g}$"
         bins = mean + sigma * np.linspace(-4, 4, 81)
         width = bins[1] - bins[0]  # heights count every draw, also those outside of the bins

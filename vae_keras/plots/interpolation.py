@@ -25,10 +25,12 @@ def plot_norms_along_paths(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Curves of the norm of z along paths, on a grey band that holds 90 % of the norms of real codes (row L35).
+    """Curves of the norm of z along paths, on a grey band that holds 90 % of the norms of real
+    codes (row L35).
 
     Args:
-        paths: model → name of the path → codes `(pairs, steps, latent)`; the mean over pairs is drawn.
+        paths: model → name of the path → codes `(pairs, steps, latent)`; the mean over pairs is
+            drawn.
         codes: model → `(n, latent)` of real images; the band holds the middle 90 % of their norms.
         title: of the figure.
         axes: Matplotlib axes, one for each model, or None for a new figure.
@@ -57,12 +59,14 @@ def plot_distances_along_paths(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Curves of the distance to the nearest real digit along paths, a panel for each way to measure it (row L35).
+    """Curves of the distance to the nearest real digit along paths, a panel for each way to measure
+    it (row L35).
 
     Args:
-        distances: name of the distance → method → mean over pairs at each step, `(steps,)`. A method is named by its
-            model, which has one colour, and its path: "VAE linear"; "spherical" ones are dashed.
-        real: name of the distance → the same distance for real digits, drawn as a line across.
+        distances: name of the distance → method → mean over pairs at each step, `(steps,)`. A
+            method is named by its model, which has one colour, and its path: "VAE linear";
+            "spherical" ones are dashed.
+        real: name of the distance → the same distance for real images, drawn as a line across.
         title: of the figure.
         axes: Matplotlib axes, one for each distance, or None for a new figure.
 
@@ -71,13 +75,13 @@ def plot_distances_along_paths(
     """
     axes = panels_or_new(axes, 1, len(distances), figsize=(9, 3.6))[0]
     for ax, (kind, methods) in zip(axes, distances.items(), strict=True):
-        ax.axhline(real[kind], color="0.5", linestyle=":", label="real digits")
+        ax.axhline(real[kind], color="0.5", linestyle=":", label="real images")
         models = list(dict.fromkeys(name.split()[0] for name in methods))
         for name, values in methods.items():
             colour = COLOURS[models.index(name.split()[0])]
             line = "--" if name.endswith("spherical") else "-"
             ax.plot(np.linspace(0, 1, len(values)), values, line, color=colour, label=name)
-        ax.set(xlabel="t", ylabel="distance to the nearest real digit", title=f"in {kind}")
+        ax.set(xlabel="t", ylabel="distance to the nearest real image", title=f"in {kind}")
     axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
     title_above(axes, title)
     return axes
@@ -94,11 +98,14 @@ def plot_stretch(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Heat map of the decoder's local stretch over the latent plane, with the borders between classes (row L38).
+    """Heat map of the decoder's local stretch over the latent plane, with the borders between
+    classes (row L38).
 
     Args:
-        stretch: `(n, n)`, `local_stretch` on an even grid over [-extent, extent]²; rows follow z₂ upwards.
-        predicted: `(n, n)`, the class of the image decoded at each point; white lines run where it changes.
+        stretch: `(n, n)`, `local_stretch` on an even grid over [-extent, extent]²; rows follow z₂
+            upwards.
+        predicted: `(n, n)`, the class of the image decoded at each point; white lines run where it
+            changes.
         codes: `(m, 2)` of real images.
         labels: `(m,)` their classes, each named at the median of its codes.
         extent: half the side of the plane.
@@ -110,11 +117,13 @@ def plot_stretch(
     """
     ax = axes_or_new(ax, (6.2, 5))
     box = (-extent, extent, -extent, extent)
-    picture = ax.imshow(stretch, extent=box, origin="lower", cmap=HEAT, vmin=0, vmax=np.quantile(stretch, 0.995))
+    picture = ax.imshow(
+        stretch, extent=box, origin="lower", cmap=HEAT, vmin=0, vmax=np.quantile(stretch, 0.995)
+    )
     ax.figure.colorbar(picture, ax=ax, label="stretch: pixel distance per unit of z", extend="max")
     side = np.linspace(-extent, extent, len(stretch))
-    for digit in np.unique(predicted):
-        ax.contour(side, side, predicted == digit, levels=[0.5], colors="white", linewidths=0.7)
+    for name in np.unique(predicted):
+        ax.contour(side, side, predicted == name, levels=[0.5], colors="white", linewidths=0.7)
     name_classes(ax, codes, labels)
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     return ax

@@ -6,17 +6,19 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from vae_keras.plots.arguments import codes_2d, labels_of, takes
-from vae_keras.plots.style import CLASS_COLOURS, axes_or_new, styled
+from vae_keras.plots.style import axes_or_new, class_styles, styled
 
 
 @styled
 @takes(codes=codes_2d, labels=labels_of("codes"))
-def plot_codes(codes: np.ndarray, labels: np.ndarray, title: str | None = None, ax: Axes | None = None) -> Axes:
+def plot_codes(
+    codes: np.ndarray, labels: np.ndarray, title: str | None = None, ax: Axes | None = None
+) -> Axes:
     """Scatter of 2-d codes, coloured by class, each class named at its median.
 
     Args:
         codes: `(n, 2)`.
-        labels: `(n,)` digits.
+        labels: `(n,)` classes, numbers or texts.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -24,19 +26,39 @@ def plot_codes(codes: np.ndarray, labels: np.ndarray, title: str | None = None, 
         The axes.
     """
     ax = axes_or_new(ax, (5.5, 5))
-    colours = np.array(CLASS_COLOURS)[labels]
-    size = np.clip(20_000 / len(codes), 4, 20)  # few points are drawn larger
-    ax.scatter(codes[:, 0], codes[:, 1], c=colours, s=size, linewidths=0, alpha=0.6)
+    scatter_classes(ax, codes, labels)
     name_classes(ax, codes, labels)
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     return ax
 
 
+def scatter_classes(ax: Axes, codes: np.ndarray, labels: np.ndarray) -> None:
+    """A dot for each code `(n, 2)`, with the colour and the marker of its class."""
+    styles = class_styles(labels)
+    size = np.clip(20_000 / len(codes), 4, 20)  # few points are drawn larger
+    for marker in dict.fromkeys(style.marker for style in styles.values()):
+        colours = {name: style.colour for name, style in styles.items() if style.marker == marker}
+        chosen = np.isin(labels, list(colours))
+        c = [colours[name] for name in labels[chosen].tolist()]
+        ax.scatter(*codes[chosen].T, c=c, s=size, marker=marker, linewidths=0, alpha=0.6)
+
+
 def name_classes(ax: Axes, codes: np.ndarray, labels: np.ndarray) -> None:
-    """Each class's digit at the median of its codes, light ones outlined in black and dark ones in white."""
-    for digit in np.unique(labels):
-        x, y = np.median(codes[labels == digit], axis=0)
-        colour = CLASS_COLOURS[digit]
-        outline = "black" if np.dot(to_rgb(colour), (0.3, 0.6, 0.1)) > 0.6 else "white"
-        ax.text(x, y, digit, color=colour, fontsize=15, fontweight="bold", ha="center", va="center",
-                path_effects=[effects.withStroke(linewidth=3, foreground=outline)], clip_on=True)  # fmt: skip
+    """Each class's name at the median of its codes, or as near above or below as others leave room.
+
+    Light names are outlined in black, dark ones in white.
+    """
+    middle = np.mean(ax.get_ylim())
+    taken = []
+    for name, style in class_styles(labels).items():
+        place = np.median(codes[labels == name], axis=0)
+        if not ax.viewLim.contains(*place):
+            continue
+        text = ax.annotate(f"{name}", place, (0, 0), textcoords="offset points")
+        text.set(color=style.colour, fontweight="bold", ha="center", va="center")
+        text.set_fontsize(15 if len(f"{name}") <= 2 else 10)
+        outline = "black" if np.dot(to_rgb(style.colour), (0.3, 0.6, 0.1)) > 0.6 else "white"
+        text.set_path_effects([effects.withStroke(linewidth=3, foreground=outline)])
+        while any(text.get_window_extent().overlaps(other) for other in taken):
+            text.xyann = (0, text.xyann[1] + (1 if place[1] < middle else -1))
+        taken.append(text.get_window_extent())

@@ -26,18 +26,17 @@ from vae_keras.plots.arguments import (
     one_image,
     takes,
 )
-from vae_keras.plots.digits import plot_digit_rows
+from vae_keras.plots.digits import as_picture, cell_size, draw_rows, plot_digit_rows, show
 from vae_keras.plots.style import (
     BLACK,
     BLUE,
-    CLASS_COLOURS,
     COLOURS,
     GREEN,
     HEAT,
-    INK,
     ORANGE,
     RED,
     axes_or_new,
+    class_styles,
     panels_or_new,
     styled,
     title_above,
@@ -47,7 +46,9 @@ DEVIATIONS = 2  # an ellipse is drawn at mu ± 2 sigma along each axis
 
 
 @styled
-@takes(autoencoder=a_planar_autoencoder, vae=a_planar_vae, image=one_image, draws=at_least_one)
+@takes(
+    autoencoder=a_planar_autoencoder, vae=a_planar_vae, image=one_image("vae"), draws=at_least_one
+)
 def plot_point_and_distribution(
     autoencoder: Autoencoder,
     vae: VAE,
@@ -58,12 +59,13 @@ def plot_point_and_distribution(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """One digit among the codes of many: a point for the autoencoder, a cloud of draws for the VAE (row L08).
+    """One digit among the codes of many: a point for the autoencoder, a cloud of draws for the VAE
+    (row L08).
 
     Args:
         autoencoder, vae: with 2-d latent spaces.
-        x: images whose codes are shown in grey, `(n, 28, 28, 1)`.
-        image: the digit, `(28, 28, 1)`.
+        x: images whose codes are shown in grey, `(n, height, width, channels)`.
+        image: the digit, `(height, width, channels)`.
         draws: of z from the digit's q(z|x).
         seed: of the draws.
         title: of the figure.
@@ -85,19 +87,23 @@ def plot_point_and_distribution(
     axes[0].plot(*code, "o", color=RED, markersize=6)
     axes[0].set_title("autoencoder: $z = E_\\phi(x)$")
     axes[1].set_title("VAE: $q_\\phi(z|x)$")
-    axes[2].set_title("VAE, near this digit")
+    axes[2].set_title("VAE, near this image")
     for ax, size in ((axes[1], 1), (axes[2], 7)):
         ax.scatter(*z.T, s=size, color=BLUE, linewidths=0, alpha=0.6)
         _ellipses(ax, mean[None], sigma[None], edgecolors=RED)
     axes[2].plot(*mean, "+", color=RED, markersize=9, markeredgewidth=1.6)
     reach = 2.2 * DEVIATIONS * sigma.max()
     axes[2].set(xlim=mean[0] + reach * np.array([-1, 1]), ylim=mean[1] + reach * np.array([-1, 1]))
-    axes[2].text(0.03, 0.97, f"$\\mu \\pm {DEVIATIONS}\\sigma$", transform=axes[2].transAxes, color=RED, va="top")
+    axes[2].text(
+        0.03,
+        0.97,
+        f"$\\mu \\pm {DEVIATIONS}\\sigma$",
+        transform=axes[2].transAxes,
+        color=RED,
+        va="top",
+    )
     axes[2].text(0.03, 0.03, "draws of $z$", transform=axes[2].transAxes, color=BLUE)
-    corner = axes[0].inset_axes((0.02, 0.74, 0.24, 0.24))
-    corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
-    corner.set(xticks=[], yticks=[])
-    corner.spines[:].set(visible=True, color="0.6")
+    _inset(axes[0], (0.02, 0.74, 0.24, 0.24), image, "NW")
     title_above(axes, title)
     return axes
 
@@ -105,13 +111,18 @@ def plot_point_and_distribution(
 @styled
 @takes(mean=codes_2d, log_var=codes_2d, labels=labels_of("mean"))
 def plot_posteriors(
-    mean: np.ndarray, log_var: np.ndarray, labels: np.ndarray, title: str | None = None, ax: Axes | None = None
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    labels: np.ndarray,
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Ellipses in the latent plane: each q(z|x) at mu ± 2 sigma, coloured by class, and the prior's (row L09).
+    """Ellipses in the latent plane: each q(z|x) at mu ± 2 sigma, coloured by class, and the prior's
+    (row L09).
 
     Args:
         mean, log_var: `(n, 2)` of q(z|x).
-        labels: `(n,)` digits.
+        labels: `(n,)` classes, numbers or texts.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -119,21 +130,27 @@ def plot_posteriors(
         The axes.
     """
     ax = axes_or_new(ax, (5.6, 4.8))
-    for digit in np.unique(labels):
-        chosen = labels == digit
-        colour = CLASS_COLOURS[digit]
-        _ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), facecolors=colour, edgecolors=colour, alpha=0.45)
-        ax.plot([], [], "o", color=colour, label=f"{digit}")
+    styles = class_styles(labels)
+    for name, (colour, _, line) in styles.items():
+        chosen = labels == name
+        look = {"edgecolor": colour, "linestyle": line, "alpha": 0.45}
+        _ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), facecolors=colour, **look)
+        ax.fill([], [], facecolor=colour, label=f"{name}", linewidth=1.2, **look)
     _ellipses(ax, np.zeros((1, 2)), np.ones((1, 2)), edgecolors=BLACK, linestyles="--")
     ax.plot([], [], "--", color=BLACK, label="prior")
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title, aspect="equal")
     ax.autoscale_view()
-    ax.legend(title=f"$\\mu \\pm {DEVIATIONS}\\sigma$", loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.legend(
+        title=f"$\\mu \\pm {DEVIATIONS}\\sigma$",
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+        ncols=-(-len(styles) // 14),
+    )
     return ax
 
 
 @styled
-@takes(vae=a_planar_vae, image=one_image, draws=at_least_one)
+@takes(vae=a_planar_vae, image=one_image("vae"), draws=at_least_one)
 def plot_reparameterization(
     vae: VAE,
     image: np.ndarray,
@@ -142,11 +159,12 @@ def plot_reparameterization(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The same numbered draws for one digit in three places: as epsilon, as z, and as decoded digits (row L14).
+    """The same numbered draws for one digit in three places: as epsilon, as z, and as decoded
+    digits (row L14).
 
     Args:
         vae: with a 2-d latent space.
-        image: `(28, 28, 1)`.
+        image: `(height, width, channels)`.
         draws: numbered draws, picked far apart from a cloud of a few hundred.
         seed: of the draws.
         title: of the figure.
@@ -162,17 +180,26 @@ def plot_reparameterization(
     z = mean + sigma * epsilon
 
     axes = panels_or_new(axes, 1, 3, figsize=(9, 3.5), width_ratios=(1, 1, 0.95))[0]
-    for ax, points, centre, width in ((axes[0], epsilon, np.zeros(2), np.ones(2)), (axes[1], z, mean, sigma)):
+    for ax, points, centre, width in (
+        (axes[0], epsilon, np.zeros(2), np.ones(2)),
+        (axes[1], z, mean, sigma),
+    ):
         ax.scatter(*points.T, s=4, color="0.75", linewidths=0)
         _ellipses(ax, centre[None], width[None], edgecolors=BLUE)
         for number, point in enumerate(points[:draws], start=1):
-            ax.text(*point, number, color=RED, fontsize=9, fontweight="bold", ha="center", va="center")
-    axes[0].set(xlabel="$\\varepsilon_1$", ylabel="$\\varepsilon_2$", title="$\\varepsilon \\sim \\mathcal{N}(0, I)$")
+            ax.text(
+                *point, number, color=RED, fontsize=9, fontweight="bold", ha="center", va="center"
+            )
+    axes[0].set(
+        xlabel="$\\varepsilon_1$",
+        ylabel="$\\varepsilon_2$",
+        title="$\\varepsilon \\sim \\mathcal{N}(0, I)$",
+    )
     axes[1].set(xlabel="$z_1$", ylabel="$z_2$", title="$z = \\mu + \\sigma \\odot \\varepsilon$")
     axes[0].set_aspect("equal")
     axes[1].locator_params(nbins=5)
     axes[2].set_title("$\\hat{x} = D_\\theta(z)$")
-    _numbered_digits(axes[2], vae.decode(z[:draws]), columns=4)
+    _numbered_pictures(axes[2], vae.decode(z[:draws]), columns=4)
     title_above(axes, title)
     return axes
 
@@ -180,15 +207,20 @@ def plot_reparameterization(
 @styled
 @takes(autoencoder=an_autoencoder, vae=a_vae)
 def plot_compression(
-    autoencoder: Autoencoder, vae: VAE, images: np.ndarray, title: str | None = None, ax: Axes | None = None
+    autoencoder: Autoencoder,
+    vae: VAE,
+    images: np.ndarray,
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Rows of digits, of their codes and of their reconstructions: an autoencoder's above a VAE's (row L15).
+    """Rows of digits, of their codes and of their reconstructions: an autoencoder's above a VAE's
+    (row L15).
 
     A code is drawn as a tile of coloured squares, one for each latent dimension.
 
     Args:
         autoencoder, vae: with latent spaces of the same dimension.
-        images: `(n, 28, 28, 1)`.
+        images: `(n, height, width, channels)`.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -196,24 +228,19 @@ def plot_compression(
         The axes.
     """
     z, (mean, log_var) = autoencoder.encode(images), vae.encode(images)
-    ax = axes_or_new(ax, (0.62 * len(images) + 2.6, 4.4))
+    shape = vae.image_shape
+    width, height = cell_size(shape)
+    ax = axes_or_new(ax, (width * len(images) + 2.6, max(6 * height + 0.68, 3.2)))
     signed = plt.get_cmap("RdBu_r")
     rows = {
-        "$x$": images,
-        "AE: $z$": _tiles(z, signed, Normalize(-np.abs(z).max(), np.abs(z).max())),
+        "$x$": np.asarray(images),
+        "AE: $z$": _tiles(z, shape, signed, Normalize(-np.abs(z).max(), np.abs(z).max())),
         "AE: $x'$": autoencoder.reconstruct(images),
-        "VAE: $\\mu$": _tiles(mean, signed, Normalize(-3, 3)),
-        "VAE: $\\sigma$": _tiles(np.exp(0.5 * log_var), plt.get_cmap(HEAT), Normalize(0, 1)),
+        "VAE: $\\mu$": _tiles(mean, shape, signed, Normalize(-3, 3)),
+        "VAE: $\\sigma$": _tiles(np.exp(0.5 * log_var), shape, plt.get_cmap(HEAT), Normalize(0, 1)),
         "VAE: $\\hat{x}$": vae.decode(mean),
     }
-    colours = [plt.get_cmap(INK)(row[..., 0])[..., :3] if row.shape[-1] == 1 else row for row in rows.values()]
-    ax.imshow(np.concatenate([np.concatenate(row, axis=1) for row in colours]))
-    for edge in range(1, len(rows)):
-        ax.axhline(28 * edge - 0.5, color="0.8", linewidth=0.8)
-    ax.set_yticks(28 * np.arange(len(rows)) + 13.5, list(rows))
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    draw_rows(ax, rows, len(images))
     for norm, cmap, label, place in (
         (Normalize(-np.abs(z).max(), np.abs(z).max()), signed, "AE: $z$", 0.7),
         (Normalize(-3, 3), signed, "VAE: $\\mu$", 0.36),
@@ -236,11 +263,12 @@ def plot_clouds(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Clouds of draws z ~ q(z|x) of a few digits in the plane, and rows of what some of them decode to (row L16).
+    """Clouds of draws z ~ q(z|x) of a few digits in the plane, and rows of what some of them decode
+    to (row L16).
 
     Args:
         vae: with a 2-d latent space.
-        images: `(n, 28, 28, 1)`, n at most 8.
+        images: `(n, height, width, channels)`, n at most 8.
         draws: decoded for each digit.
         cloud: draws shown in the plane for each digit.
         seed: of the draws.
@@ -248,24 +276,28 @@ def plot_clouds(
         axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
-        The two axes: the plane, the digits.
+        The two axes: the plane, the images.
     """
     mean, log_var = vae.encode(images)
     noise = np.random.default_rng(seed).standard_normal((len(images), cloud, 2))
     z = mean[:, None] + np.exp(0.5 * log_var)[:, None] * noise  # (n, cloud, 2)
-    axes = panels_or_new(axes, 1, 2, figsize=(9, 0.62 * len(images) + 0.7), width_ratios=(1, 1.9))[0]
-    plane, digits = axes
+    height = 0.62 * len(images) * max(1, vae.image_shape[0] / vae.image_shape[1]) + 0.7
+    axes = panels_or_new(axes, 1, 2, figsize=(9, min(height, 9)), width_ratios=(1, 1.9))[0]
+    plane, pictures = axes
     for name, points, colour in zip("ABCDEFGH", z, COLOURS, strict=False):
         plane.scatter(*points.T, s=3, color=colour, linewidths=0, alpha=0.6)
-        outline = [effects.withStroke(linewidth=3, foreground="white")]
-        plane.annotate(name, points.mean(axis=0), (8, 6), textcoords="offset points", color=colour, fontsize=12,
-                       fontweight="bold", path_effects=outline)  # fmt: skip
+        text = plane.annotate(name, points.mean(axis=0), (8, 6), textcoords="offset points")
+        text.set(color=colour, fontsize=12, fontweight="bold")
+        text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
     plane.set(xlabel="$z_1$", ylabel="$z_2$", title="clouds of $z \\sim q_\\phi(z|x)$")
-    decoded = vae.decode(z[:, :draws].reshape(-1, 2)).reshape(len(images), draws, 28, 28, 1)
-    rows = {name: np.concatenate([[image], row]) for name, image, row in zip("ABCDEFGH", images, decoded, strict=False)}
-    plot_digit_rows(rows, ["$x$", *([""] * (draws // 2)), "$\\hat{x}$ of draws"], ax=digits)
-    digits.axvline(27.5, color="0.3", linewidth=1.2)
-    for tick, colour in zip(digits.get_yticklabels(), COLOURS, strict=False):
+    decoded = vae.decode(z[:, :draws].reshape(-1, 2)).reshape(len(images), draws, *vae.image_shape)
+    rows = {
+        name: np.concatenate([[image], row])
+        for name, image, row in zip("ABCDEFGH", images, decoded, strict=False)
+    }
+    plot_digit_rows(rows, ["$x$", *([""] * (draws // 2)), "$\\hat{x}$ of draws"], ax=pictures)
+    pictures.axvline(1, color="0.3", linewidth=1.2)
+    for tick, colour in zip(pictures.get_yticklabels(), COLOURS, strict=False):
         tick.set(color=colour, fontweight="bold")
     title_above(axes, title)
     return axes
@@ -276,11 +308,12 @@ def plot_clouds(
 def plot_kl_per_dimension(
     vaes: Mapping[str, VAE], x: np.ndarray, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Bars: KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first (row L11).
+    """Bars: KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first
+    (row L11).
 
     Args:
         vaes: name → `VAE`.
-        x: images `(n, 28, 28, 1)`.
+        x: images `(n, height, width, channels)`.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -292,14 +325,20 @@ def plot_kl_per_dimension(
     for i, ((name, vae), colour) in enumerate(zip(vaes.items(), COLOURS, strict=False)):
         columns = zip(*(np.moveaxis(head, 1, 0)[..., None] for head in vae.encode(x)), strict=True)
         kl = np.sort([float(np.mean(kl_divergence(*column))) for column in columns])[::-1]
-        ax.bar(np.arange(1, len(kl) + 1) + (i - (len(vaes) - 1) / 2) * width, kl, width, color=colour, label=name)
+        ax.bar(
+            np.arange(1, len(kl) + 1) + (i - (len(vaes) - 1) / 2) * width,
+            kl,
+            width,
+            color=colour,
+            label=name,
+        )
     ax.set(xlabel="latent dimension, ordered by its KL", ylabel="KL in nats per image", title=title)
     ax.legend()
     return ax
 
 
 @styled
-@takes(x=one_image, x_hat=one_image, sigmas=numbers)
+@takes(x=one_image(), x_hat=one_image("x"), sigmas=numbers)
 def plot_sigma_effect(
     x: np.ndarray,
     x_hat: np.ndarray,
@@ -307,10 +346,11 @@ def plot_sigma_effect(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Curve of the reconstruction loss of one pair of images against sigma, on two logarithmic axes (row L18).
+    """Curve of the reconstruction loss of one pair of images against sigma, on two logarithmic axes
+    (row L18).
 
     Args:
-        x, x_hat: `(28, 28, 1)`, shown in the picture.
+        x, x_hat: `(height, width, channels)`, shown in the picture.
         sigmas: where the loss is marked.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
@@ -329,20 +369,20 @@ def plot_sigma_effect(
     ax.margins(x=0.2, y=0.12)
     ax.set(xlabel="$\\sigma$ of a pixel", ylabel="reconstruction loss in nats", title=title)
     for left, image, name in ((0.02, x, "$x$"), (0.2, x_hat, "$\\hat{x}$")):
-        corner = ax.inset_axes((left, 0.04, 0.17, 0.23))
-        corner.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1)
-        corner.set(xticks=[], yticks=[])
-        corner.spines[:].set(visible=True, color="0.6")
-        corner.set_title(name, fontsize=9, pad=2)
+        _inset(ax, (left, 0.04, 0.17, 0.23), image, "SW").set_title(name, fontsize=9, pad=2)
     return ax
 
 
 @styled
 @takes(losses=numbers)
 def plot_loss_histogram(
-    losses: np.ndarray, constant: Mapping[str, float], title: str | None = None, ax: Axes | None = None
+    losses: np.ndarray,
+    constant: Mapping[str, float],
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Histogram of a VAE's loss over draws of epsilon, beside a loss that does not depend on a draw (row L19).
+    """Histogram of a VAE's loss over draws of epsilon, beside a loss that does not depend on a draw
+    (row L19).
 
     Args:
         losses: `(draws,)`, of one digit.
@@ -355,7 +395,13 @@ def plot_loss_histogram(
     """
     ax = axes_or_new(ax, (4.5, 3.4))
     losses = np.asarray(losses)
-    ax.hist(losses, bins=40, color=BLUE, alpha=0.7, label=f"VAE, {len(losses):,} draws of $\\varepsilon$")
+    ax.hist(
+        losses,
+        bins=40,
+        color=BLUE,
+        alpha=0.7,
+        label=f"VAE, {len(losses):,} draws of $\\varepsilon$",
+    )
     ax.axvline(losses.mean(), color=BLUE, linestyle="--", label="their mean")
     for (name, value), colour in zip(constant.items(), (ORANGE, GREEN), strict=False):
         ax.axvline(value, color=colour, linewidth=2, label=name)
@@ -367,7 +413,8 @@ def plot_loss_histogram(
 
 @styled
 def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) -> np.ndarray:
-    """Heat map of KL(N(mu, sigma²) ‖ N(0, 1)) over mu and sigma, and curves along two lines in it (row L20).
+    """Heat map of KL(N(mu, sigma²) ‖ N(0, 1)) over mu and sigma, and curves along two lines in it
+    (row L20).
 
     Args:
         title: of the figure.
@@ -386,20 +433,30 @@ def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) 
 
     levels = np.array([0.01, 0.03, 0.1, 0.3, 1, 3, 10])
     values = np.maximum(kl(mu[None, :], sigma[:, None]), levels[0])
-    shades = plane.contourf(mu, sigma, values, np.geomspace(0.01, 10, 61), norm=LogNorm(0.01, 10), cmap=HEAT)
+    shades = plane.contourf(
+        mu, sigma, values, np.geomspace(0.01, 10, 61), norm=LogNorm(0.01, 10), cmap=HEAT
+    )
     drawn = plane.contour(mu, sigma, values, levels[2:-1], colors="white", linewidths=0.7)
     plane.clabel(drawn, fmt="%g", fontsize=8)
     plane.plot(0, 1, "*", color=RED, markersize=13, markeredgecolor="white")
     bar = plane.figure.colorbar(shades, ax=plane, ticks=levels, label="KL in nats")
     bar.ax.set_yticklabels([f"{level:g}" for level in levels])
     plane.set(
-        xlabel="$\\mu$", ylabel="$\\sigma$", ylim=(0, 3), title="star: the minimum, 0 at $\\mu = 0$, $\\sigma = 1$"
+        xlabel="$\\mu$",
+        ylabel="$\\sigma$",
+        ylim=(0, 3),
+        title="star: the minimum, 0 at $\\mu = 0$, $\\sigma = 1$",
     )
 
     lines.plot(sigma, kl(np.zeros(1), sigma), color=BLUE, label="along $\\sigma$, at $\\mu = 0$")
     lines.plot(mu, kl(mu, np.ones(1)), color=ORANGE, label="along $\\mu$, at $\\sigma = 1$")
     lines.plot([0, 1], [0, 0], "*", color=RED, markersize=10, clip_on=False)
-    lines.set(xlabel="$\\mu$ or $\\sigma$", ylabel="KL in nats", ylim=(0, 5), title="two lines through the minimum")
+    lines.set(
+        xlabel="$\\mu$ or $\\sigma$",
+        ylabel="KL in nats",
+        ylim=(0, 5),
+        title="two lines through the minimum",
+    )
     lines.legend(loc="upper center")
     title_above(axes, title)
     return axes
@@ -408,39 +465,46 @@ def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) 
 @styled
 @takes(vae=a_vae, columns=at_least_one)
 def plot_widths(
-    vae: VAE, x: np.ndarray, columns: int = 12, title: str | None = None, axes: np.ndarray | None = None
+    vae: VAE,
+    x: np.ndarray,
+    columns: int = 12,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Histogram of the width of q(z|x) over images, and rows of the images where it is narrowest and widest (row L25).
+    """Histogram of the width of q(z|x) over images, and rows of the images where it is narrowest
+    and widest (row L25).
 
     Width is the geometric mean of sigma over the latent dimensions.
 
     Args:
         vae: a `VAE`.
-        x: images `(n, 28, 28, 1)`.
+        x: images `(n, height, width, channels)`.
         columns: images shown of each kind.
         title: of the figure.
         axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
-        The two axes: histogram, digits.
+        The two axes: histogram, images.
     """
     width = np.exp(0.5 * np.mean(vae.encode(x)[1], axis=1))
     order = np.argsort(width)
     narrow, wide = order[:columns], order[-columns:][::-1]
     axes = panels_or_new(axes, 1, 2, figsize=(9, 2.6), width_ratios=(1, 2.3))[0]
-    histogram, digits = axes
+    histogram, pictures = axes
     histogram.hist(width, bins=40, color="0.7")
     for chosen, colour in ((narrow, BLUE), (wide, ORANGE)):
-        histogram.plot(width[chosen], np.zeros(columns), "|", color=colour, markersize=14, markeredgewidth=2)
-    histogram.set(xlabel="geometric mean of $\\sigma_\\phi(x)$", ylabel="number of digits")
+        histogram.plot(
+            width[chosen], np.zeros(columns), "|", color=colour, markersize=14, markeredgewidth=2
+        )
+    histogram.set(xlabel="geometric mean of $\\sigma_\\phi(x)$", ylabel="number of images")
     rows = {
         "narrowest": x[narrow],
         "their $\\hat{x}$": vae.reconstruct(x[narrow]),
         "widest": x[wide],
         "their $\\hat{x}$ ": vae.reconstruct(x[wide]),  # the blank keeps it a name of its own
     }
-    plot_digit_rows(rows, ax=digits)
-    for tick, colour in zip(digits.get_yticklabels(), (BLUE, BLUE, ORANGE, ORANGE), strict=True):
+    plot_digit_rows(rows, ax=pictures)
+    for tick, colour in zip(pictures.get_yticklabels(), (BLUE, BLUE, ORANGE, ORANGE), strict=True):
         tick.set_color(colour)
     title_above(axes, title)
     return axes
@@ -452,14 +516,22 @@ def _ellipses(ax, mean, sigma, **options):
     options = {"facecolors": "none", "linewidths": 1.2, **options}
     widths, heights = size.T
     ellipses = EllipseCollection(
-        widths, heights, np.zeros(len(mean)), units="xy", offsets=mean, offset_transform=ax.transData, **options
+        widths,
+        heights,
+        np.zeros(len(mean)),
+        units="xy",
+        offsets=mean,
+        offset_transform=ax.transData,
+        **options,
     )
     ax.add_collection(ellipses)
     ax.update_datalim(np.concatenate([mean - size / 2, mean + size / 2]))
 
 
 def _spread(points, n):
-    """Order points so that the first n, none of them an outlier, lie far apart and their numbers stay legible."""
+    """Order points so that the first n, none of them an outlier, lie far apart and their numbers
+    stay legible.
+    """
     order = [int(np.argmin(np.linalg.norm(points, axis=1)))]
     inside = np.linalg.norm(points, axis=1) < 2.2
     for _ in range(n - 1):
@@ -468,25 +540,49 @@ def _spread(points, n):
     return [*order, *np.setdiff1d(np.arange(len(points)), order)]
 
 
-def _tiles(codes, cmap, norm):
-    """Codes `(n, latent)` → pictures `(n, 28, 28, 3)`: squares, filled row by row, with a white margin."""
+def _inset(ax, box, image, anchor):
+    """An image in a frame, in a part of the axes."""
+    inset = ax.inset_axes(box)
+    show(inset, as_picture(image))
+    inset.set(xticks=[], yticks=[], anchor=anchor)
+    inset.spines[:].set(visible=True, color="0.6")
+    return inset
+
+
+def _tiles(codes, shape, cmap, norm):
+    """Codes `(n, latent)` → pictures in colour: squares, filled row by row, with a white margin.
+
+    Pictures have the proportions of an image (height, width, channels), not its pixels.
+    """
     latent = codes.shape[1]
-    columns = int(np.ceil(np.sqrt(latent)))
+    height, width = (-(-120 // min(shape[:2])) * side for side in shape[:2])
+    columns = min(latent, int(np.ceil(np.sqrt(latent * width / height))))
     rows = -(-latent // columns)
-    size = 24 // columns
-    pictures = np.ones((len(codes), 28, 28, 3))
-    top, left = (28 - size * rows) // 2, (28 - size * columns) // 2
+    size = int(0.86 * min(height / rows, width / columns))
+    pictures = np.ones((len(codes), height, width, 3))
+    top, left = (height - size * rows) // 2, (width - size * columns) // 2
     for j in range(latent):
         y, x = top + size * (j // columns), left + size * (j % columns)
         pictures[:, y : y + size, x : x + size] = cmap(norm(codes[:, j]))[:, None, None, :3]
     return pictures
 
 
-def _numbered_digits(ax, images, columns):
+def _numbered_pictures(ax, images, columns):
+    height, width = images.shape[1:3]
+    room = 0.21 * max(height, width)  # for the number above
     rows = -(-len(images) // columns)
-    for number, image in enumerate(images):
-        left, top = 28 * (number % columns), 34 * (number // columns)
-        ax.imshow(image[..., 0], cmap=INK, vmin=0, vmax=1, extent=(left, left + 28, top + 34, top + 6))
-        ax.text(left + 14, top + 3, number + 1, color=RED, fontsize=9, fontweight="bold", ha="center", va="center")
-    ax.set(xlim=(0, 28 * columns), ylim=(34 * rows, 0), aspect="equal", xticks=[], yticks=[])
+    for number, picture in enumerate(as_picture(images)):
+        left, top = width * (number % columns), (height + room) * (number // columns)
+        box = (left, left + width, top + room + height, top + room)
+        show(ax, picture, extent=box)
+        middle = (left + width / 2, top + room / 2)
+        text = ax.text(*middle, number + 1, color=RED, fontsize=9, ha="center", va="center")
+        text.set_fontweight("bold")
+    ax.set(
+        xlim=(0, width * columns),
+        ylim=((height + room) * rows, 0),
+        aspect="equal",
+        xticks=[],
+        yticks=[],
+    )
     ax.spines[:].set_visible(False)
