@@ -26,6 +26,14 @@ class ImageModel(keras.Model):
     test_on_batch = look_at(keras.Model.test_on_batch)
     predict_on_batch = look_at(keras.Model.predict_on_batch)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Without this, Keras averages the devices' parts of a batch, which fails where 125 images
+        are 63 and 62 (keras#19246). It builds by it what is built here already, but the optimizer.
+        """
+        if self.compiled and self.optimizer is not None and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """As `keras.Model.save`. Without this, a process killed meanwhile loses the older file,
         too.
