@@ -50,10 +50,9 @@ def log_likelihood(vae: VAE, x: np.ndarray, samples: int = 500, seed: int | None
     Source: Burda et al. 2016, equation 8.
     """
     x, mean, log_var = _encoded(vae, x)
-    log_weights = [
-        log_p + log_ratio for log_p, log_ratio in _draws(vae, x, mean, log_var, samples, seed)
-    ]
-    log_weights = np.concatenate(log_weights).astype("float64")  # (samples, n)
+    draws = _draws(vae, x, mean, log_var, samples, seed)
+    log_weights = np.concatenate([log_p + log_ratio for log_p, log_ratio in draws])  # (samples, n)
+    log_weights = log_weights.astype("float64")
     return float(np.mean(np.logaddexp.reduce(log_weights, axis=0) - math.log(samples)))
 
 

@@ -172,7 +172,8 @@ TAKE_IMAGES = {
 def test_what_is_not_images_is_refused(given, function, what):
     build, error, message = BAD_IMAGES[what]
     if what == "a generator" and function.split(".")[-1].split(",")[0] in ("fit", "evaluate", "predict", "train"):
-        error, message = ((TypeError, ValueError), r"Received: a generator|\[0\] must .*shape=\(28, 28, 1\)|generator, `y` should not")
+        error = (TypeError, ValueError)
+        message = r"Received: a generator|\[0\] must .*shape=\(28, 28, 1\)|generator, `y` should not"
     before = all_of(given)
     with pytest.raises(error, match=message):
         TAKE_IMAGES[function](given, build(given))
@@ -431,9 +432,8 @@ CALLS = [
      IsADirectoryError, "folder.keras"),
     ("export_explorer, no path", lambda g: export_explorer(g.vae, g.x, g.y), TypeError, "path must name a file"),
     *[(f"explore, labels {what}", lambda g, build=build: explore(g.vae, g.x, build(g.y)), ValueError,
-       "y must hold one class for each image, 130 digits from 0 to 9. Received")
-      for what, build in (("of five", lambda y: y[:5]), ("of text", lambda y: y.astype(str)),
-                          ("of 12", lambda y: y + 12), ("between", lambda y: y + 0.5), ("None", lambda y: None))],
+       "y must hold one class for each image, 130 numbers or texts. Received")
+      for what, build in (("of five", lambda y: y[:5]), ("between", lambda y: y + 0.5))],
     # files
     *[(f"train, save_as {what}", lambda g, build=build: train(g.vae, g.x, save_as=build(g.folder)), error, message)
       for what, build, error, message in (

@@ -129,7 +129,11 @@ def saved(images, tmp_path_factory):
         model.save(folder / f"{name}.keras")
         states[name] = state_of(model, images, CODES)
     before = {file.name: file.read_bytes() for file in folder.glob("*.keras")}
-    environment = {**os.environ, "KERAS_HOME": str(folder), "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
+    environment = {
+        **os.environ,
+        "KERAS_HOME": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
+    }
     ended = subprocess.run(
         [sys.executable, "-c", ANOTHER_PROCESS, folder], env=environment, capture_output=True, text=True, check=False
     )

@@ -38,9 +38,12 @@ class Batches:
         self.seed = random.randrange(2**31) if seed is None else whole_number(seed, "seed", least=0)
         self.given_seed, self.batch_size = seed, whole_number(batch_size, "batch_size")
         self.is_dataset = isinstance(x, tf.data.Dataset)
-        found: list = []
-        self.x, self.y = (x, None) if self.is_dataset else checked_arrays(x, y, shape=shape)
-        if self.is_dataset:
+        found: list[Exception] = []
+        self.x: Any = x
+        self.y: Any = None
+        if not self.is_dataset:
+            self.x, self.y = checked_arrays(x, y, shape=shape)
+        else:
             checked(x, shape=shape, found=found)  # each batch, `fit` checks
             if y is not None:
                 raise ValueError(

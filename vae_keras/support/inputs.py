@@ -47,7 +47,7 @@ def look_at(method: Callable) -> Callable:
         ):  # by a `fit` that has looked at its validation_data
             return method(self, *args, **kwargs)
         given = signature.bind(self, *args, **kwargs)
-        arguments, found = given.arguments, []
+        arguments, found = given.arguments, list[Exception]()
         for name in ("batch_size", "epochs"):
             if name in arguments and (name, arguments[name]) != ("batch_size", None):
                 whole_number(arguments[name], name)
