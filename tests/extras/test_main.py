@@ -211,7 +211,10 @@ MISUSES = {
         "no such file, and pretrained are vae-2d, vae-16d, .*Received: 'vae-3d'",
     ),
     "no .keras file": (["evaluate", "notes.txt"], r"notes\.txt is no \.keras file"),
-    "an untrained autoencoder": (["sample", "ae.keras", "samples.png"], "no training codes to sample from"),
+    "an untrained autoencoder": (
+        ["sample", "ae.keras", "samples.png"],
+        "samples between its training codes: call fit first",
+    ),
     "no digit": (["interpolate", "vae.keras", "path.png", "--to", "10"], "invalid choice: 10"),
 }
 

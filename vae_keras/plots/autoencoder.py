@@ -62,14 +62,8 @@ def plot_error_against_size(
         color=BLUE,
         label="autoencoder",
     )
-    diamond = {"color": ORANGE, "markersize": 9, "fillstyle": "none", "markeredgewidth": 2}
-    ax.plot(
-        list(linear_errors),
-        list(linear_errors.values()),
-        "D",
-        label="linear autoencoder",
-        **diamond,
-    )
+    (diamonds,) = ax.plot(list(linear_errors), list(linear_errors.values()), "D", color=ORANGE)
+    diamonds.set(markersize=9, fillstyle="none", markeredgewidth=2, label="linear autoencoder")
     ax.set_xscale("log", base=2)
     ticks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= max(pca_errors)]
     ax.set_xticks(ticks, [f"{n}" for n in ticks])

@@ -96,7 +96,8 @@ def plot_digit_rows(
     """
     columns = max(len(images) for images in rows.values())
     width, height = cell_size(np.shape(next(iter(rows.values())))[1:])
-    ax = axes_or_new(ax, (width * columns + 1.6, height * len(rows) + 0.5))
+    above = 0.5 if title is None or column_labels is None else 0.7
+    ax = axes_or_new(ax, (width * columns + 1.6, height * len(rows) + above))
     draw_rows(ax, {name: np.asarray(images) for name, images in rows.items()}, columns)
     if column_labels is not None:
         ax.set_xticks(np.arange(len(column_labels)) + 0.5, column_labels)

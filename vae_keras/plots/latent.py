@@ -4,6 +4,7 @@ import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.transforms import Bbox
 
 from vae_keras.plots.arguments import codes_2d, labels_of, takes
 from vae_keras.plots.style import axes_or_new, class_styles, styled
@@ -40,7 +41,8 @@ def scatter_classes(ax: Axes, codes: np.ndarray, labels: np.ndarray) -> None:
         colours = {name: style.colour for name, style in styles.items() if style.marker == marker}
         chosen = np.isin(labels, list(colours))
         c = [colours[name] for name in labels[chosen].tolist()]
-        ax.scatter(*codes[chosen].T, c=c, s=size, marker=marker, linewidths=0, alpha=0.6)
+        x, y = codes[chosen].T
+        ax.scatter(x, y, c=c, s=size, marker=marker, linewidths=0, alpha=0.6)
 
 
 def name_classes(ax: Axes, codes: np.ndarray, labels: np.ndarray) -> None:
@@ -49,12 +51,13 @@ def name_classes(ax: Axes, codes: np.ndarray, labels: np.ndarray) -> None:
     Light names are outlined in black, dark ones in white.
     """
     middle = np.mean(ax.get_ylim())
-    taken = []
+    taken: list[Bbox] = []
     for name, style in class_styles(labels).items():
         place = np.median(codes[labels == name], axis=0)
         if not ax.viewLim.contains(*place):
             continue
         text = ax.annotate(f"{name}", place, (0, 0), textcoords="offset points")
+        text.set_annotation_clip(False)  # else one on the very edge has no extent to move
         text.set(color=style.colour, fontweight="bold", ha="center", va="center")
         text.set_fontsize(15 if len(f"{name}") <= 2 else 10)
         outline = "black" if np.dot(to_rgb(style.colour), (0.3, 0.6, 0.1)) > 0.6 else "white"

@@ -1,6 +1,7 @@
 """Pictures of q(z|x), of draws from it, and of its KL divergence to the prior (notebook 02)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
@@ -133,7 +134,7 @@ def plot_posteriors(
     styles = class_styles(labels)
     for name, (colour, _, line) in styles.items():
         chosen = labels == name
-        look = {"edgecolor": colour, "linestyle": line, "alpha": 0.45}
+        look: dict[str, Any] = {"edgecolor": colour, "linestyle": line, "alpha": 0.45}
         _ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), facecolors=colour, **look)
         ax.fill([], [], facecolor=colour, label=f"{name}", linewidth=1.2, **look)
     _ellipses(ax, np.zeros((1, 2)), np.ones((1, 2)), edgecolors=BLACK, linestyles="--")
@@ -489,7 +490,8 @@ def plot_widths(
     width = np.exp(0.5 * np.mean(vae.encode(x)[1], axis=1))
     order = np.argsort(width)
     narrow, wide = order[:columns], order[-columns:][::-1]
-    axes = panels_or_new(axes, 1, 2, figsize=(9, 2.6), width_ratios=(1, 2.3))[0]
+    height = np.clip(2.6 * vae.image_shape[0] / vae.image_shape[1], 2.6, 6)
+    axes = panels_or_new(axes, 1, 2, figsize=(9, height), width_ratios=(1, 2.3))[0]
     histogram, pictures = axes
     histogram.hist(width, bins=40, color="0.7")
     for chosen, colour in ((narrow, BLUE), (wide, ORANGE)):

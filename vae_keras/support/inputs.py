@@ -85,6 +85,13 @@ def checked(
     """
     if getattr(x, "is_checked", False) or type(x).__module__.startswith("torch."):
         return x, y  # a dataset that `train` made of images that it has checked; a DataLoader
+    gives_batches = isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or inspect.isgenerator(
+        x
+    )
+    if gives_batches and y is not None:
+        raise ValueError(
+            f"{name} gives batches: let it give pairs (images, targets). Received: y beside it"
+        )
     if isinstance(x, tf.data.Dataset):
         return _checked_dataset(x, name, shape, found), y
     if isinstance(x, keras.utils.PyDataset):
