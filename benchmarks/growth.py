@@ -24,7 +24,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from vae_keras import make_vae
-from vae_keras.data import PIXELS
 
 BATCH = 125
 SIZES = (1_797, 10_000, 60_000, 250_000, 1_000_000)
@@ -43,7 +42,7 @@ def streamed(file, count):
     """Batches `(125, 28, 28, 1)` of the first `count` images of a file, in a new order in each epoch."""
 
     def decoded(records):
-        return tf.reshape(tf.cast(tf.io.decode_raw(records, "uint8"), "float32") / 255, (BATCH, 28, 28, 1))
+        return tf.reshape(tf.cast(tf.io.decode_raw(records, "uint8"), "float32") / 255, (BATCH, *shared.IMAGE_SHAPE))
 
     records = tf.data.TFRecordDataset(file).take(count).shuffle(10_000)
     batches = records.batch(BATCH, drop_remainder=True).map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
@@ -130,7 +129,7 @@ def main():
                 print(f"{turn}: {1e6 * done['seconds']:.0f} µs an image", file=sys.stderr, flush=True)
     cost = [1e6 * statistics.median(one["seconds"] for one in results[size]) for size in options.sizes]
     peak = [max(one["peak"] for one in results[size]) / 1e9 for size in options.sizes]
-    held = [size * PIXELS * 4 / 1e9 for size in options.sizes]
+    held = [size * math.prod(shared.IMAGE_SHAPE) * 4 / 1e9 for size in options.sizes]
 
     print(f"{shared.machine_line()}\n\nOne image in training, medians of {options.rounds} rounds, streamed:\n")
     rows = [

@@ -17,10 +17,12 @@ Decoders", for the learned sigma.
 import argparse
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import platform
 import time
+import types
 
 import vae_keras  # isort: skip  first: it keeps TensorFlow's start-up lines quiet
 import keras
@@ -30,12 +32,15 @@ from keras import layers
 from tqdm import tqdm
 
 from vae_keras import IWAE, VAE, active_units, elbo, kl_divergence, load_data, log_likelihood
-from vae_keras.support.backup import Backup, ProgressLine, TerminateOnNaN
+from vae_keras.support.backup import Backup
+from vae_keras.support.batches import shuffled_batches
 from vae_keras.support.checks import whole_number
-from vae_keras.data import IMAGE_SHAPE, PIXELS
 from vae_keras.support.files import whole_or_not_at_all
-from vae_keras.training import XLA_PAYS_FROM, _xla_works, shuffled_batches
+from vae_keras.support.finite import TerminateOnNaN
+from vae_keras.support.progress import ProgressLine
+from vae_keras.training import compile_for
 
+IMAGE_SHAPE = (28, 28, 1)
 SHORT = 2  # epochs of --short
 
 
@@ -100,7 +105,7 @@ def make_model(row: Row, seed: int) -> VAE:
     x = z = keras.Input((row.latent_dim,))
     for units in reversed(recipe.units):
         x = layers.Dense(units, recipe.activation)(x)
-    decoder = keras.Model(z, layers.Reshape(IMAGE_SHAPE)(layers.Dense(PIXELS)(x)))
+    decoder = keras.Model(z, layers.Reshape(IMAGE_SHAPE)(layers.Dense(math.prod(IMAGE_SHAPE))(x)))
     kind = IWAE if "samples" in row.options else VAE
     return kind(encoder, decoder, likelihood=recipe.likelihood, seed=seed, **row.options)
 
@@ -143,7 +148,7 @@ class Course(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
         self.step.assign(self.model.optimizer.iterations.numpy())
-        self.model.beta.assign(min(1.0, (epoch + 1) / (self.warm_up + 1)))
+        self.model.beta = min(1.0, (epoch + 1) / (self.warm_up + 1))
 
     def on_epoch_end(self, epoch, logs=None):
         logs["seconds"] = time.perf_counter() - self.started  # the backup adds them up over several starts
@@ -161,15 +166,10 @@ def fit(name: str, vae: VAE, x: np.ndarray, recipe: Recipe, epochs: int, seed: i
     held_out = max(1, len(x) // 6) if recipe.patience else 0  # MNIST's usual 50,000 and 10,000
     x, x_held_out = x[: len(x) - held_out], x[len(x) - held_out :]
     steps = -(-len(x) // recipe.batch_size)
-    vae.beta = tf.Variable(1.0, trainable=False)
-    vae.compile(
-        keras.optimizers.Adam(learning_rate(recipe, epochs, steps), epsilon=recipe.epsilon),
-        jit_compile=_xla_works() if steps * epochs >= XLA_PAYS_FROM else "auto",
-        steps_per_execution=min(32, steps),
-    )
-    vae.optimizer.build(vae.trainable_variables)
-    backup = Backup(folder, {"row": name, "epochs": epochs, "seed": seed, "images": len(x)}, steps)
-    done, _ = backup.restore(vae, {"seed": seed})
+    rate = learning_rate(recipe, epochs, steps)
+    compile_for(vae, keras.optimizers.Adam(rate, epsilon=recipe.epsilon), rate, steps, epochs)
+    backup = Backup(folder, {"row": name, "epochs": epochs, "seed": seed, "images": len(x)})
+    done = backup.restore(vae, types.SimpleNamespace(seed=seed))
     step = tf.Variable(0, dtype="int64")
     course = Course(recipe, epochs, backup, step)
     vae.fit(
@@ -183,14 +183,14 @@ def fit(name: str, vae: VAE, x: np.ndarray, recipe: Recipe, epochs: int, seed: i
     )
     if course.best.exists():
         vae.load_weights(course.best)
-    return {"epochs": len(backup.logs), "seconds": sum(backup.history()["seconds"])}
+    return {"epochs": len(backup.logs), "seconds": sum(logs["seconds"] for logs in backup.logs)}
 
 
 def measure(vae: VAE, x: np.ndarray, wanted: list[str], samples: int) -> dict[str, float]:
     """What a row reports, on held-out images."""
     kl = float(np.mean(kl_divergence(*vae.encode(x))))
     bound = elbo(vae, x, samples=10, seed=0) if {"ELBO", "reconstruction", "½‖x − x̂‖²/σ²"} & set(wanted) else 0.0
-    constant = 0.5 * PIXELS * np.log(2 * np.pi * vae.sigma**2)
+    constant = 0.5 * math.prod(IMAGE_SHAPE) * np.log(2 * np.pi * float(vae.sigma) ** 2)
     parts = tqdm(np.array_split(x, -(-len(x) // 1000)), desc="log-likelihood", leave=False, disable="LL" not in wanted)
     measures = {
         "LL": lambda: np.average(

@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from vae_keras.data import IMAGE_SHAPE, load_data
+from vae_keras import load_data
 
+IMAGE_SHAPE = (28, 28, 1)
 ADAM = 1e-3  # keras.io's learning rate
 
 

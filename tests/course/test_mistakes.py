@@ -38,7 +38,7 @@ PLANTS = {
         ],
     ),
     "1 reconstruction averaged over pixels": Plant(
-        "losses.py",
+        "support/tensors.py",
         "return ops.sum(values, axis=",
         "return ops.mean(values, axis=",
         [
@@ -58,11 +58,20 @@ PLANTS = {
     ),
     "2 KL that takes log variance for log sigma": Plant(
         "losses.py",
-        "safe_exp(log_var) - 1.0 - log_var",
-        "safe_exp(2 * log_var) - 1.0 - 2 * log_var",
+        "exp(log_var) - 1.0 - log_var",
+        "exp(2 * log_var) - 1.0 - 2 * log_var",
         [
             "test_losses.py::test_kl_has_the_value_of_the_closed_form",
             "test_losses.py::test_kl_agrees_with_monte_carlo",
+        ],
+    ),
+    "2 a draw that takes log variance for log sigma": Plant(
+        "layers.py",
+        "exp(0.5 * log_var) * epsilon",
+        "exp(log_var) * epsilon",
+        [
+            "test_layers.py::test_draws_have_the_encoders_mean_and_variance",
+            "test_models.py::test_a_training_step_is_a_gradient_step_on_the_objective",
         ],
     ),
     "3 sigmoid, then cross-entropy": Plant(
@@ -75,7 +84,7 @@ PLANTS = {
         ],
     ),
     "4 exp overflows": Plant(
-        "losses.py",
+        "support/tensors.py",
         "return ops.exp(ops.minimum(v, 10.0)) * (1.0 + ops.relu(v - 10.0))",
         "return ops.exp(v)",
         [
@@ -85,7 +94,7 @@ PLANTS = {
         ],
     ),
     "4 exp in float16": Plant(
-        "losses.py",
+        "support/tensors.py",
         'ops.cast(ops.convert_to_tensor(value), "float32")',
         "ops.convert_to_tensor(value)",
         [
@@ -94,15 +103,18 @@ PLANTS = {
         ],
     ),
     "5 metrics of batch means": Plant(
-        "models.py",
-        "self.kl_tracker.update_state(kl)",
-        "self.kl_tracker.update_state(ops.mean(kl))",
-        ["test_models.py::test_a_short_last_batch_of_a_vae_weighs_what_it_should"],
+        "latent_model.py",
+        "metric.update_state(weight * terms[metric.name])",
+        "metric.update_state(keras.ops.mean(weight * terms[metric.name]))",
+        [
+            "test_models.py::test_a_short_last_batch_of_a_vae_weighs_what_it_should",
+            "test_models.py::test_a_short_last_batch_of_an_autoencoder_weighs_what_it_should",
+        ],
     ),
     "6 keys that are no metric's name": Plant(
-        "models.py",
+        "latent_model.py",
         "return self.get_metrics_result()",
-        'return {"total_loss": ops.mean(loss), "kl": ops.mean(kl)}',
+        'return {f"total_{name}": keras.ops.mean(term) for name, term in terms.items()}',
         [
             "test_models.py::test_the_keys_of_a_step_are_the_names_of_the_metrics[vae]",
             "test_models.py::test_the_epochs_logs_are_the_epochs_mean[vae]",
@@ -116,88 +128,143 @@ PLANTS = {
     ),
     "7 no test_step": Plant(
         "models.py",
-        "    def test_step(self, data):",
-        "    def step_of_a_test(self, data):",
+        "    @repeated_noise\n    def test_step(self, data):",
+        "    @repeated_noise\n    def step_of_a_test(self, data):",
         ["test_models.py::test_evaluate_does_not_answer_zero[vae]"],
     ),
     "7 data taken for a tensor": Plant(
         "support/inputs.py",
-        "    x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)\n",
-        "    x, sample_weight = data, None\n",
+        "    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)\n",
+        "    x, y, weight = data, None, None\n",
         ["test_models.py::test_fit_evaluate_and_predict_take_whatever_holds_images[dense-dataset of tuples-vae]"],
     ),
-    "8 no get_config": Plant(
+    "7 targets dropped": Plant(
+        "support/inputs.py",
+        "y = x if y is None or len(y.shape) != len(x.shape) else tf.convert_to_tensor(y)",
+        "y = x",
+        [
+            "support/test_like_any_keras_model.py::test_images_as_y_are_what_is_to_be_drawn",
+            "support/test_like_any_keras_model.py::test_denoising_comes_nearer_to_the_clean_image",
+        ],
+    ),
+    "7 weights dropped": Plant(
+        "support/inputs.py",
+        "x, weight = tf.convert_to_tensor(x), 1.0 if weight is None else weight",
+        "x, weight = tf.convert_to_tensor(x), 1.0",
+        [
+            "support/test_like_any_keras_model.py::test_a_weight_weighs_its_image",
+            "support/test_like_any_keras_model.py::test_an_image_of_weight_0_has_no_gradient",
+        ],
+    ),
+    "7 settings that are traced as constants": Plant(
+        "support/settings.py",
+        "        return model.settings[self.name]",
+        "        import tensorflow\n\n        with tensorflow.init_scope():\n            return float(model.settings[self.name])",
+        [
+            "support/test_like_any_keras_model.py::test_a_setting_acts_from_the_next_step_on_and_is_saved",
+            "support/test_like_any_keras_model.py::test_a_callback_anneals_beta",
+        ],
+    ),
+    "7 beta traced as a constant in training": Plant(
         "models.py",
-        '            "encoder": keras.saving.serialize_keras_object(self.encoder),\n',
-        "",
+        "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
+        "            with tf.init_scope():\n                beta = float(self.beta)\n"
+        "            loss = self.reconstruction_weight * reconstruction + beta * kl\n            objective",
+        [
+            "support/test_like_any_keras_model.py::test_a_setting_acts_from_the_next_step_on_and_is_saved[beta-3.0]",
+            "support/test_like_any_keras_model.py::test_a_callback_anneals_beta",
+        ],
+    ),
+    "8 no get_config": Plant(
+        "latent_model.py",
+        '"encoder": self.encoder, "decoder": self.decoder}',
+        '"decoder": self.decoder}',
         ["support/test_saving.py::test_an_untrained_and_uncompiled_model_can_be_saved"],
     ),
     "8 no from_config": Plant(
-        "models.py",
+        "latent_model.py",
         "    def from_config(cls, config):",
         "    def of_config(cls, config):",
         ["support/test_saving.py::test_an_untrained_and_uncompiled_model_can_be_saved"],
     ),
     "8 not built: optimizer state lost": Plant(
-        "models.py",
+        "latent_model.py",
         "        self.built = True",
         "        self.built = False",
         ["test_training.py::test_a_trained_model_can_be_saved_and_goes_on"],
     ),
     "9 no scale_loss": Plant(
         "models.py",
-        "scaled = self.optimizer.scale_loss(objective)",
-        "scaled = objective",
+        "scaled = self.optimizer.scale_loss(objective)  # matters",
+        "scaled = objective  # matters",
         ["test_models.py::test_mixed_precision_takes_steps_of_the_same_size[mixed_float16-vae]"],
     ),
-    "9 noise in float32 alone": Plant(
+    "9 no scale_loss in the autoencoder": Plant(
+        "models.py",
+        "scaled = self.optimizer.scale_loss(objective)\n",
+        "scaled = objective\n",
+        ["test_models.py::test_mixed_precision_takes_steps_of_the_same_size[mixed_float16-autoencoder]"],
+    ),
+    "9 noise in half precision": Plant(
         "layers.py",
-        "return ops.cast(z, self.compute_dtype)",
-        "return z",
+        'super().__init__(**{"dtype": "float32", **kwargs})',
+        "super().__init__(**kwargs)",
         [
-            "test_layers.py::test_draws_have_the_compute_dtype",
+            "test_layers.py::test_draws_are_made_in_float32_whatever_the_precision[mixed_float16]",
             "test_models.py::test_mixed_precision_keeps_its_losses_in_float32",
         ],
     ),
-    "10 noise that predicting and evaluating move on": Plant(
+    "10 noise that looking at a model moves on": Plant(
         "models.py",
-        "self.loss_terms(x, noise_seed, training=True)",
-        "self.loss_terms(x, training=True)",
+        "    @fresh_noise\n",
+        "",
         ["test_models.py::test_what_is_done_between_two_fits_changes_nothing"],
     ),
-    "10 a seed that ignores the run's": Plant(
+    "10 an evaluation that draws anew": Plant(
         "models.py",
+        "    @repeated_noise\n",
+        "",
+        ["test_models.py::test_evaluation_repeats_itself_and_has_noise"],
+    ),
+    "10 a seed that ignores the run's": Plant(
+        "support/noise.py",
         "seed = random.randrange(2**31) if seed is None",
         "seed = 1337 if seed is None",
-        ["test_models.py::test_without_a_seed_set_random_seed_decides"],
+        [
+            "test_models.py::test_without_a_seed_set_random_seed_decides",
+            "test_layers.py::test_without_a_seed_set_random_seed_repeats_the_draw",
+        ],
     ),
     "11 noise from a generator that counts draws": Plant(
-        "layers.py",
-        "if noise_seed is None:",
+        "support/noise.py",
+        "if counter is None:",
         "if True:",
-        ["test_layers.py::test_a_noise_seed_alone_decides_the_draw"],
+        [
+            "test_layers.py::test_seed_and_step_alone_decide_the_draw_of_a_step",
+            "test_layers.py::test_noise_does_not_depend_on_what_was_drawn_before_or_on_the_order_of_steps",
+        ],
     ),
     "11 an order that ignores the step": Plant(
-        "training.py",
+        "support/batches.py",
         "tf.cast(step, tf.int64)",
         "tf.constant(0, tf.int64)",
         ["test_training.py::test_every_epoch_sees_every_image_once_in_an_order_of_its_own[divisible]"],
     ),
     "11 an order from a generator": Plant(
-        "training.py",
+        "support/batches.py",
         "tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)",
         "tf.random.shuffle(tf.range(count))",
         ["test_training.py::test_the_order_derives_from_seed_and_step"],
     ),
     "12 a mean of each replica's own": Plant(
-        "models.py",
-        "if replica is None or replica.num_replicas_in_sync == 1:",
-        "if True:",
+        "support/replicas.py",
+        "if not several():\n        return ops.mean(",
+        "if True:\n        return ops.mean(",
         ["support/test_replicas.py::test_two_replicas_take_the_steps_of_one[equal parts-noiseless_vae]"],
     ),
     "12 the same noise on every replica": Plant(
-        "models.py",
-        " + replica * 2**32",
+        "support/noise.py",
+        " + ANOTHER_REPLICA * _replica()",
         "",
         [
             "support/test_replicas.py::test_each_replica_draws_noise_of_its_own[training]",
