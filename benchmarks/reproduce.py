@@ -176,6 +176,7 @@ def fit(name: str, vae: VAE, x: np.ndarray, recipe: Recipe, epochs: int, seed: i
         binarized_batches(x, recipe.batch_size, seed, step),
         epochs=epochs,
         initial_epoch=done,
+        shuffle=False,  # the batches are
         validation_data=binarized(x_held_out, seed) if held_out else None,
         validation_batch_size=1000,
         callbacks=[course, TerminateOnNaN(), backup, ProgressLine(name, epochs, done)],

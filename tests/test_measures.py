@@ -26,9 +26,11 @@ from vae_keras import (
     measures,
     reconstruction_loss,
 )
-from vae_keras.data import IMAGE_SHAPE
+
 from vae_keras.measures import digit_features, local_stretch, marginal_kl, nearest_distance, step_lengths
 from vae_keras.networks import make_classifier
+
+IMAGE_SHAPE = (28, 28, 1)
 
 LIKELIHOODS = pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
 

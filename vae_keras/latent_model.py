@@ -89,7 +89,8 @@ class LatentModel(ImageModel):
     def track(self, weight: Any, **terms: tf.Tensor) -> dict[str, tf.Tensor]:
         """Count each image once, so that a short last batch weighs what it should."""
         for metric in self.metrics:
-            metric.update_state(weight * terms[metric.name])
+            if metric.name in terms:  # a subclass may have others
+                metric.update_state(weight * terms[metric.name])
         return self.get_metrics_result()
 
     def _codes(self, x):

@@ -16,7 +16,7 @@ from vae_keras.support.finite import Mean
 from vae_keras.support.inputs import unpack_x_y_sample_weight
 from vae_keras.support.networks import check_logits, outputs
 from vae_keras.support.noise import fresh_noise, repeated_noise
-from vae_keras.support.replicas import mean_over_images, of_all, share
+from vae_keras.support.replicas import mean_over_images, of_all, penalties
 from vae_keras.support.settings import Setting, settable
 from vae_keras.support.tensors import exp, wider
 
@@ -66,7 +66,7 @@ class Autoencoder(LatentModel):
             (z,) = outputs(self.encoder, x, training=True)  # (batch, latent)
             (x_hat,) = outputs(self.decoder, z, training=True)
             loss = reconstruction_loss(y, x_hat, HALF)  # (batch,)
-            objective = mean_over_images(weight * loss) + share(sum(self.losses))
+            objective = mean_over_images(weight * loss) + penalties(self.losses)
             scaled = self.optimizer.scale_loss(objective)
         gradients = tape.gradient(scaled, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
@@ -191,7 +191,7 @@ class VAE(LatentModel):
         with tf.GradientTape() as tape:
             reconstruction, kl = self.loss_terms(x, y, training=True)  # (batch,) each
             loss = self.reconstruction_weight * reconstruction + self.beta * kl
-            objective = mean_over_images(weight * loss) + share(sum(self.losses))
+            objective = mean_over_images(weight * loss) + penalties(self.losses)
             scaled = self.optimizer.scale_loss(objective)  # matters in float16 alone
         gradients = tape.gradient(scaled, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))

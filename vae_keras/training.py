@@ -84,7 +84,8 @@ def train(
     compile_for(model, optimizer, learning_rate, batches.steps, epochs, callbacks)
     backup, done = None, 0
     if backup_dir is not None:
-        backup = Backup(backup_dir, {"epochs": epochs, **identity(model, batches, learning_rate)})
+        settings = {"epochs": epochs, **identity(model, batches, learning_rate, optimizer)}
+        backup = Backup(backup_dir, settings, callbacks)
         done = backup.restore(model, batches)
     line = ProgressLine(model.name, epochs, done) if verbose and verbose != "auto" else None
     history = model.fit(
@@ -94,7 +95,7 @@ def train(
         shuffle=False,  # the batches are
         validation_data=batches.validation_data,
         validation_batch_size=1000,
-        callbacks=[c for c in (TerminateOnNaN(), batches.order, backup, line, *callbacks) if c],
+        callbacks=[c for c in (TerminateOnNaN(), batches.order, line, *callbacks, backup) if c],
         verbose=verbose if verbose == "auto" else 0,
     )
     if save_as is not None:
@@ -124,7 +125,10 @@ def compile_for(
             rate_for(rate, steps * epochs, callbacks), model.dtype_policy
         )
         model.compile(optimizer=optimizer, jit_compile=xla or "auto", steps_per_execution=at_once)
-        optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
+        if all(layer.built for layer in model._flatten_layers()):
+            optimizer.build(
+                model.trainable_variables
+            )  # else TensorFlow traces the first step twice
 
 
 def rate_for(
@@ -171,7 +175,10 @@ def check_options(
 
 
 def identity(
-    model: LatentModel, batches: Batches, learning_rate: float | LearningRateSchedule
+    model: LatentModel,
+    batches: Batches,
+    learning_rate: float | LearningRateSchedule,
+    optimizer: keras.optimizers.Optimizer | None = None,
 ) -> dict[str, Any]:
     """What tells one training from another; the names of the model and its layers do not."""
     schedule = isinstance(learning_rate, LearningRateSchedule)
@@ -183,9 +190,18 @@ def identity(
         "learning_rate": keras.saving.serialize_keras_object(learning_rate)
         if schedule
         else learning_rate,
-        "optimizer": type(model.optimizer).__name__,
+        "optimizer": None
+        if optimizer is None
+        else unnamed(keras.saving.serialize_keras_object(optimizer)),
         **batches.identity(),
     }
+
+
+def unnamed(config: Any) -> Any:
+    """A Keras config without the names, which count what was made before."""
+    if isinstance(config, dict):
+        return {key: unnamed(value) for key, value in config.items() if key != "name"}
+    return [unnamed(value) for value in config] if isinstance(config, list | tuple) else config
 
 
 def is_dense(model: LatentModel) -> bool:

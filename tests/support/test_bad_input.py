@@ -382,7 +382,7 @@ CALLS = [
     ("a frozen VAE", lambda g: all_frozen(small_vae()).fit(g.x), ValueError, "nothing to train: set trainable = True"),
     ("a frozen AE", lambda g: all_frozen(small_autoencoder()).train_on_batch(g.x), ValueError, "nothing to train"),
     ("a decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(activation="sigmoid")), ValueError,
-     "must give logits.* Received: a decoder whose values lie between 0 and 1"),
+     "must give logits.* Received: a decoder whose values end at 0 and 1"),
     ("a conv decoder with a sigmoid", lambda g: VAE(small_encoder(), small_decoder(2, "conv", "sigmoid")), ValueError,
      "leave out the last activation"),
     ("a sigmoid as a layer", lambda g: VAE(small_encoder(), keras.Sequential(
@@ -473,7 +473,8 @@ KERAS_SAYS = [
     ("loss_terms of another target", lambda g: g.vae.loss_terms(g.x, g.x[:3]), ValueError, "must have the same shape"),
     *[(f"call {name} on flat images", lambda g, name=name: getattr(g, name)(g.x.reshape(-1, 784)), ValueError,
        r"expected shape=\(None, 28, 28, 1\), found shape=\(130, 784\)") for name in ("vae", "ae")],
-    ("labels of another length", lambda g: g.vae.fit(g.x, g.y[:5], verbose=0), ValueError, "'y' sizes: 5"),
+    ("labels of another length", lambda g: g.vae.fit(g.x, g.y[:5], verbose=0), ValueError,
+     "as many. Received: 130 and 5"),
 ]  # fmt: skip
 
 

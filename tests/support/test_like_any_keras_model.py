@@ -64,8 +64,22 @@ def test_a_setting_out_of_its_range_is_refused_and_changes_nothing():
         with pytest.raises(ValueError, match=rf"{name} must be a number .* Received: {name}="):
             setattr(vae, name, value)
     assert float(vae.beta) == 2.0
+    with pytest.raises(ValueError, match=r"beta must be a number, or a float32 variable .* beta=int32"):
+        small_vae(beta=tf.Variable(1))
     with pytest.raises(ValueError, match="sigma is learned"):
         small_vae(sigma="learned").sigma = 0.5
+
+
+def test_a_setting_is_set_from_its_own_value(images):
+    vae = small_vae(beta=0.25)
+    vae.beta += 0.5
+    vae.beta = 2 * vae.beta
+    vae.beta = min(1.25, vae.beta - 0.1)
+    assert float(vae.beta) == 1.25
+    vae.beta = np.float32(0.5)
+    other = small_vae(beta=vae.beta)
+    other.beta = 3.0
+    assert float(vae.beta) == 0.5
 
 
 def test_a_callback_anneals_beta(images):
@@ -402,6 +416,16 @@ def test_a_decoder_that_gives_pixels_is_refused(name):
     Autoencoder(small_encoder(("code",)), PIXELS[name]())  # pixels are what an autoencoder wants
 
 
+@pytest.mark.parametrize("last", ["small", "sigmoid below", "relu"])
+def test_a_right_decoder_is_not_refused(last):
+    small = {"kernel_initializer": keras.initializers.RandomNormal(stddev=1e-3)}
+    below = layers.Dense(16, activation="sigmoid" if last == "sigmoid below" else "tanh")
+    options = {"bias_initializer": keras.initializers.Constant(0.5), **small}
+    pixels = layers.Dense(784, activation="relu" if last == "relu" else None, **options)
+    decoder = keras.Sequential([keras.Input((2,)), below, pixels, layers.Reshape((28, 28, 1))])
+    assert VAE(small_encoder(), decoder).latent_dim == 2
+
+
 def test_a_decoder_with_a_gate_gives_logits():
     z = keras.Input((2,))
     pixels, gate = layers.Dense(784)(z), layers.Dense(784, activation="sigmoid", name="the_last_layer")(z)
@@ -413,3 +437,86 @@ def test_the_loss_of_logits_is_that_of_their_sigmoid(images):
     vae = noiseless_vae()
     expected = reconstruction_loss(images, vae.reconstruct(images))
     np.testing.assert_allclose(vae.loss_terms(images)[0], expected, rtol=1e-4)
+
+
+# Subclasses, and what else newcomers tried
+
+
+class WithHead(VAE):
+    """A layer of its own, which Keras builds when a step first calls it, and a metric of its own."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.head = layers.Dense(3)
+        self.seen = keras.metrics.Mean("seen")
+
+    def loss_terms(self, x, y=None, training=False):
+        reconstruction, kl = super().loss_terms(x, y, training)
+        self.seen.update_state(1.0)
+        return reconstruction, kl + ops.sum(self.head(self.encoder(x)[0]) ** 2, axis=-1)
+
+    @property
+    def metrics(self):
+        return [*super().metrics, self.seen]
+
+
+@pytest.mark.parametrize("how", ["fit", "train"])
+def test_a_subclass_may_have_layers_and_metrics_of_its_own(images, no_xla, how):
+    model = WithHead(small_encoder(), small_decoder())
+    if how == "train":
+        history = train(model, images, epochs=2, verbose=False)
+    else:
+        history = compiled(model, eager=False).fit(images, epochs=2, verbose=0)
+    assert history.history["seen"] == [1.0, 1.0]
+    assert len(model.head.weights) == 2
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_regularizers_of_half_precision_are_added_in_float32(images, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        encoder = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(),
+                                    layers.Dense(2, activity_regularizer="l2", kernel_regularizer="l1")])  # fmt: skip
+        model = compiled(Autoencoder(encoder, small_decoder(activation="sigmoid")))
+        assert np.isfinite(model.train_on_batch(images))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"y": np.zeros((5, 28, 28, 1), "float32")}, "x and y must be as many. Received: 130 and 5"),
+        ({"validation_data": (np.zeros((4, 28, 28, 1), "float32"), np.zeros(3))}, "must be as many. Received: 4 and 3"),
+        ({"validation_data": tf.data.Dataset.from_tensors(np.full((4, 28, 28, 1), 9.0))}, r"validation_data\[0\] must"),
+    ],
+)
+def test_what_is_wrong_is_found_before_the_first_step(images, options, message):
+    for call in (lambda model: train(model, images, verbose=False, **options),
+                 lambda model: compiled(model).fit(images, verbose=0, **options)):  # fmt: skip
+        model = small_vae()
+        before = model.get_weights()
+        with pytest.raises(ValueError, match=message):
+            call(model)
+        assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_model_that_cannot_be_saved_is_refused_before_the_first_step(images, tmp_path):
+    class Unwritten(layers.Layer):
+        def __init__(self, function, **kwargs):
+            super().__init__(**kwargs)
+            self.function, self.dense = function, layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(self.function(x))
+
+    model = Autoencoder(Unwritten(lambda x: ops.reshape(x, (-1, 784))), small_decoder(activation="sigmoid"))
+    with pytest.raises(ValueError, match="save_as needs networks that can be saved: write their get_config") as caught:
+        train(model, images, save_as=tmp_path / "model.keras", verbose=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_validation_weights_weigh_without_targets(images):
+    vae, weights = frozen(noiseless_vae()), np.zeros(len(images), "float32")
+    history = vae.fit(images, validation_data=(images, None, weights), verbose=0).history
+    assert history["val_loss"] == [0.0]

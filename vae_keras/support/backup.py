@@ -7,12 +7,14 @@ import os
 import pathlib
 import shutil
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from vae_keras.support.batches import Batches
-from vae_keras.support.files import whole_or_not_at_all
+from vae_keras.support.files import check_place, whole_or_not_at_all
 
 
 class Backup(keras.callbacks.Callback):
@@ -25,10 +27,18 @@ class Backup(keras.callbacks.Callback):
     Args:
         folder: where to save; made if it is not there.
         settings: what the training was called with. The backup of another training is refused.
+        callbacks: others of this training, called before this one: what they count (patience, the
+            best loss) is kept, too, where it is a number.
     """
 
-    def __init__(self, folder: str | os.PathLike, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        settings: dict[str, Any],
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
         super().__init__()
+        self.callbacks, self.states = callbacks, [{} for _ in callbacks]
         self.folder, self.settings = pathlib.Path(folder), json.loads(json.dumps(settings))
         self.record = self.folder / "record.json"
         self.order_seed = 0
@@ -43,6 +53,7 @@ class Backup(keras.callbacks.Callback):
         """
         self.order_seed = batches.seed
         self.folder.mkdir(parents=True, exist_ok=True)
+        check_place(self.record)
         if not self.record.exists():
             return 0
         try:
@@ -52,7 +63,7 @@ class Backup(keras.callbacks.Callback):
                 record["order_seed"],
                 record["logs"],
             )
-            live = record["live"]
+            live, self.states = record["live"], record["callbacks"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(self._refusal("a backup that cannot be read")) from error
         for name, value in self.settings.items():
@@ -75,6 +86,10 @@ class Backup(keras.callbacks.Callback):
         batches.seed = self.order_seed
         return len(self.logs)
 
+    def on_train_begin(self, logs=None):
+        for callback, state in zip(self.callbacks, self.states, strict=False):
+            vars(callback).update(state)  # after it has begun anew: a Backup stands last
+
     def on_epoch_end(self, epoch, logs=None):
         self.logs.append({name: float(value) for name, value in logs.items()})
         live = {name: float(value) for name, value in getattr(self.model, "settings", {}).items()}
@@ -82,6 +97,7 @@ class Backup(keras.callbacks.Callback):
             "settings": self.settings,
             "order_seed": self.order_seed,
             "live": live,
+            "callbacks": [_numbers_of(callback) for callback in self.callbacks],
             "logs": self.logs,
         }
         try:
@@ -124,3 +140,13 @@ class Backup(keras.callbacks.Callback):
             f"one to start anew. "
             f"Received: backup_dir={str(self.folder)!r}, which holds {what}"
         )
+
+
+def _numbers_of(callback):
+    """What a callback counts."""
+    counts = {name: value for name, value in vars(callback).items() if not name.startswith("_")}
+    return {
+        name: float(value) if isinstance(value, np.floating) else value
+        for name, value in counts.items()
+        if isinstance(value, (int, float, np.floating))
+    }

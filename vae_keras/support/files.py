@@ -88,4 +88,11 @@ def check_save_as(file: Any, model: Any) -> None:
             f"save_as must name a file that ends in .keras. Received: save_as={file!r}"
         )
     weights = sum(math.prod(weight.shape) for weight in model.weights)
+    try:
+        model.get_config()
+    except NotImplementedError as error:
+        raise ValueError(
+            "save_as needs networks that can be saved: write their get_config. "
+            f"Received: {str(error).split(chr(10))[0].strip() or type(error).__name__}"
+        ) from None
     check_place(file, needed=3 * 4 * weights)  # in float32, with Adam's two moments of each

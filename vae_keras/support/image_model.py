@@ -30,7 +30,9 @@ class ImageModel(keras.Model):
         """Without this, Keras averages the devices' parts of a batch, which fails where 125 images
         are 63 and 62 (keras#19246). It builds by it what is built here already, but the optimizer.
         """
-        if self.compiled and self.optimizer is not None and not self.optimizer.built:
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+        elif self.compiled and self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
 
@@ -99,7 +101,9 @@ class ImageModel(keras.Model):
         """How far random layers have drawn, one variable for each."""
         metrics = (variable for metric in self.metrics for variable in metric.variables)
         others = {id(variable) for variable in [*self.weights, *metrics]}
-        return [variable for variable in self.variables if id(variable) not in others]
+        states = [variable for variable in self.variables if id(variable) not in others]
+        generator = getattr(getattr(self, "sampling", None), "seed_generator", None)
+        return states + ([generator.elsewhere] if hasattr(generator, "elsewhere") else [])
 
     def check_ready(self, method: str) -> None:
         """Raise a ValueError where `fit`, `evaluate` or their kind cannot do what is asked for."""

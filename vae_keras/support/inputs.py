@@ -58,6 +58,7 @@ def look_at(method: Callable) -> Callable:
             else functools.partial(checked, found=found)
         )
         arguments["x"], y = look(arguments.get("x"), arguments.get("y"), shape=self.image_shape)
+        check_weights(arguments.get("sample_weight"), arguments.get("class_weight"), y)
         if y is None and arguments.get("sample_weight") is not None:
             y = arguments["x"]  # Keras drops weights, in silence, where there is no y
         if y is not None:
@@ -95,13 +96,14 @@ def checked(
     if isinstance(x, tf.data.Dataset):
         return _checked_dataset(x, name, shape, found), y
     if isinstance(x, keras.utils.PyDataset):
-        if len(x) == 0:
+        if x.num_batches == 0:
             raise ValueError(
                 f"{name} must hold at least one batch. Received: a {type(x).__name__} of length 0"
             )
         return _CheckedBatches(x, name, shape, found), y
     if inspect.isgenerator(x):
-        return (check_batch(batch, f"{name}[{i}]", shape, found) for i, batch in enumerate(x)), y
+        batches = (check_batch(b, f"{name}[{i}]", shape, found) for i, b in enumerate(x))
+        return (b if isinstance(b, tuple) else (b,) for b in batches), y
     return checked_arrays(x, y, name, shape)
 
 
@@ -110,7 +112,20 @@ def checked_arrays(
 ) -> tuple[Any, Any]:
     """Images, and what is to be drawn for them or class numbers or None, checked."""
     x = check_images(x, name, shape)
-    return x, check_target(y, x.shape)
+    y = check_target(y, x.shape)
+    if y is not None and len(y) != len(x):
+        raise ValueError(f"{name} and y must be as many. Received: {len(x)} and {len(y)}")
+    return x, y
+
+
+def check_weights(sample_weight: Any, class_weight: Any, y: Any) -> None:
+    """Raise a ValueError for weights that are no numbers, or of classes that are not given."""
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight)
+        if not np.issubdtype(weights.dtype, np.number) or not np.isfinite(weights).all():
+            raise ValueError("sample_weight must hold finite numbers. Received: others")
+    if class_weight is not None and y is not None and np.ndim(y) > 2:
+        raise ValueError("class_weight needs class numbers as y. Received: images")
 
 
 def check_target(y: Any, shape: tuple, name: str = "y") -> Any:
@@ -162,8 +177,9 @@ class _CheckedBatches(keras.utils.PyDataset):
         super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
         self.batches, self.check = batches, (name, shape, found)
 
-    def __len__(self):
-        return len(self.batches)
+    @property
+    def num_batches(self):
+        return self.batches.num_batches
 
     def __getitem__(self, i):
         name, shape, found = self.check
@@ -182,13 +198,17 @@ def checked_validation(data: Any, shape: Shape, found: list) -> Any:
     if data is None:
         return None
     if not isinstance(data, (tuple, list)):
-        return look(data)[0]
+        data = look(data)[0]
+        if isinstance(data, tf.data.Dataset):
+            with told(found):
+                next(iter(data))  # a dataset's first batch, before anything is trained
+        return data
     if len(data) == 0:
         raise ValueError(
             "validation_data must hold images, or images and targets. Received: nothing"
         )
     x, y = look(data[0], data[1] if len(data) > 1 else None)
-    return (x, y, *data[2:])
+    return (x, x if y is None and len(data) > 2 else y, *data[2:])  # Keras would drop the weights
 
 
 def _checked_dataset(dataset, name, shape, found):
@@ -204,6 +224,10 @@ def _checked_dataset(dataset, name, shape, found):
         raise ValueError(
             f"y must hold images to be drawn, {('n', *shape)}, or class numbers, (n,). "
             f"Received: {parts[1]}".replace("'", "")
+        )
+    if drawn == 2 and parts[1].shape[1] not in (1, None):
+        raise ValueError(
+            f"y must hold images to be drawn, or class numbers, (n,). Received: {parts[1]}"
         )
     if dataset.cardinality() == 0:
         raise ValueError(f"{name} must hold at least one batch. Received: an empty dataset")

@@ -119,18 +119,17 @@ def check_logits(decoder: Any, latent_dim: int) -> None:
     out.
 
     Raises:
-        ValueError: all that it gives lies in [0, 1], or in [−1, 1] up to its ends, whatever z is.
+        ValueError: all that it gives lies in [0, 1] or in [−1, 1], up to both ends.
     """
     z = np.random.default_rng(0).standard_normal((16, latent_dim)).astype("float32")
     z = np.concatenate([z, 30 * z, 1000 * z])
     values = ops.convert_to_numpy(outputs(decoder, z)[0])
     low, high = values.min(), values.max()
-    squashed = (low >= 0 and high <= 1) or (low >= -1 and high <= 1 and max(-low, high) > 0.999)
+    squashed = low >= -1 and 0.95 < high <= 1 and (0 <= low < 0.05 or low < -0.95)
     if np.ptp(values, axis=0).max() > 0 and squashed:  # and what depends on z at all
         raise ValueError(
             "decoder must give logits, because a VAE applies the sigmoid itself: leave out the "
-            "last "
-            f"activation. Received: a decoder whose values lie between {low:.3g} and {high:.3g}, "
+            f"last activation. Received: a decoder whose values end at {low:.3g} and {high:.3g}, "
             "however far out z is"
         )
 

@@ -21,9 +21,13 @@ def mean_over_images(per_image: tf.Tensor) -> tf.Tensor:
     return ops.sum(per_image) / tf.distribute.get_replica_context().all_reduce("sum", images)
 
 
-def share(value: tf.Tensor) -> tf.Tensor:
-    """One replica's share of a value that all replicas compute alike."""
-    return value / tf.distribute.get_strategy().num_replicas_in_sync
+def penalties(losses: list[tf.Tensor]) -> tf.Tensor:
+    """Sum of a model's `losses`, those of its regularizers, in float32.
+
+    All replicas compute them alike: of several, this one's share.
+    """
+    total = sum(ops.cast(loss, "float32") for loss in losses)
+    return total / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def of_all(per_image: tf.Tensor) -> tf.Tensor:

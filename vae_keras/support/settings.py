@@ -35,8 +35,14 @@ class Setting:
 
     def __set__(self, model: Any, value: Any) -> None:
         settings = model.__dict__.setdefault("settings", {})
-        given = isinstance(value, tf.Variable)
-        self.check(float(value.numpy()) if given else value, self.shown or self.name)
+        name, given = self.shown or self.name, isinstance(value, tf.Variable)
+        if given and (value.shape != () or value.dtype != tf.float32):
+            raise ValueError(
+                f"{name} must be a number, or a float32 variable of shape (). "
+                f"Received: {name}={value.dtype.name} of shape {value.shape}"
+            )
+        value = value if given else _as_number(value)
+        self.check(float(value.numpy()) if given else value, name)
         if self.name in settings:
             settings[self.name].assign(value)
         else:
@@ -49,7 +55,17 @@ def settable(value: Any) -> Any:
     """A setting as a constructor hands it on: Keras would train a `keras.Variable` that it is
     given.
     """
+    if isinstance(value, _Number):  # another model's
+        return float(value)
     return value.value if isinstance(value, keras.Variable) else value
+
+
+def _as_number(value):
+    """A number, where `vae.beta = 2 * vae.beta` gives a tensor of one."""
+    single = tf.is_tensor(value) or isinstance(value, (np.ndarray, keras.Variable))
+    if single and tuple(value.shape) == () and "float" in str(value.dtype):
+        return float(str(np.float32(value)))
+    return value
 
 
 class _Number(keras.Variable):
