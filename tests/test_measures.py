@@ -26,7 +26,6 @@ from vae_keras import (
     measures,
     reconstruction_loss,
 )
-
 from vae_keras.measures import digit_features, local_stretch, marginal_kl, nearest_distance, step_lengths
 from vae_keras.networks import make_classifier
 

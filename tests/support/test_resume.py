@@ -242,3 +242,26 @@ def test_a_training_that_stops_early_has_as_many_epochs_as_losses(no_xla, x, tmp
     history = train(small_vae(), x, epochs=12, verbose=False, callbacks=stop, backup_dir=tmp_path / "backup")
     assert history.epoch == [0, 1]
     assert len(history.history["loss"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["patience", "rate", "annealing"])
+def test_what_callbacks_count_goes_on(crash, x, tmp_path, kind):
+    def callback(model):
+        return {
+            "patience": lambda: keras.callbacks.EarlyStopping("loss", patience=3, min_delta=1e9),
+            "rate": lambda: keras.callbacks.ReduceLROnPlateau("loss", patience=3, min_delta=1e9),
+            "annealing": lambda: keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: setattr(model, "beta", 0.5 * model.beta)
+            ),
+        }[kind]()
+
+    whole, crashed, resumed = (small_vae(seed=1) for _ in range(3))
+    crashed.set_weights(whole.get_weights())
+    options = {"epochs": 6, "seed": 1}
+    history = train(whole, x, **options, callbacks=callback(whole), verbose=False).history
+    crash(crashed, x, **options, callbacks=callback(crashed), backup_dir=tmp_path / "backup")
+    again = train(resumed, x, **options, callbacks=callback(resumed), verbose=False, backup_dir=tmp_path / "backup")
+    assert again.history == history
+    assert float(resumed.optimizer.learning_rate) == float(whole.optimizer.learning_rate)
+    for weight, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)

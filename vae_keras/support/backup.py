@@ -2,6 +2,7 @@
 none.
 """
 
+import inspect
 import json
 import os
 import pathlib
@@ -38,7 +39,8 @@ class Backup(keras.callbacks.Callback):
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         super().__init__()
-        self.callbacks, self.states = callbacks, [{} for _ in callbacks]
+        self.callbacks = callbacks
+        self.states: list[dict[str, Any]] = [{} for _ in callbacks]
         self.folder, self.settings = pathlib.Path(folder), json.loads(json.dumps(settings))
         self.record = self.folder / "record.json"
         self.order_seed = 0
@@ -143,8 +145,13 @@ class Backup(keras.callbacks.Callback):
 
 
 def _numbers_of(callback):
-    """What a callback counts."""
-    counts = {name: value for name, value in vars(callback).items() if not name.startswith("_")}
+    """What a callback counts, and not what it was made with."""
+    made_with = inspect.signature(type(callback).__init__).parameters
+    counts = {
+        name: value
+        for name, value in vars(callback).items()
+        if name not in made_with and not name.startswith("_")
+    }
     return {
         name: float(value) if isinstance(value, np.floating) else value
         for name, value in counts.items()

@@ -102,7 +102,7 @@ class ImageModel(keras.Model):
         metrics = (variable for metric in self.metrics for variable in metric.variables)
         others = {id(variable) for variable in [*self.weights, *metrics]}
         states = [variable for variable in self.variables if id(variable) not in others]
-        generator = getattr(getattr(self, "sampling", None), "seed_generator", None)
+        generator: Any = getattr(getattr(self, "sampling", None), "seed_generator", None)
         return states + ([generator.elsewhere] if hasattr(generator, "elsewhere") else [])
 
     def check_ready(self, method: str) -> None:
