@@ -55,7 +55,7 @@ def test_a_disk_that_is_too_small_is_told_with_what_is_needed_and_free(tmp_path,
 
 
 def test_the_space_for_a_model_is_asked_for_before_it_is_trained(tmp_path, monkeypatch):
-    model = types.SimpleNamespace(weights=[types.SimpleNamespace(shape=(1000, 1000))])
+    model = types.SimpleNamespace(get_config=dict, weights=[types.SimpleNamespace(shape=(1000, 1000))])
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=5_000_000))
     with pytest.raises(OSError, match="MB are free"):
         files.check_save_as(tmp_path / "new.keras", model)
