@@ -40,7 +40,8 @@ class Sampling(keras.layers.Layer):
         return mean + exp(0.5 * log_var) * epsilon
 
     def compute_output_shape(self, input_shape):
-        return input_shape[0]  # that of the mean
+        mean, _ = input_shape  # Keras asks, so that `summary` can show it
+        return mean
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed_generator.seed}
