@@ -1,6 +1,4 @@
-"""What an autoencoder and a VAE have in common: two networks, and what one does with their
-codes.
-"""
+"""What an autoencoder and a VAE share: two networks, and what one does with their codes."""
 
 from typing import Any
 
@@ -50,9 +48,7 @@ class LatentModel(ImageModel):
         return codes[0] if self.heads == 1 else codes
 
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
-        """Images `(n, height, width, channels)` → x̂, in [0, 1]; a VAE's through the mean of
-        q(z|x).
-        """
+        """Images `(n, height, width, channels)` → x̂ in [0, 1]; a VAE's from the mean of q(z|x)."""
         return self.decode(self._codes(x))
 
     def decode(self, z: ArrayLike) -> np.ndarray:

@@ -1,6 +1,4 @@
-"""The terms of the objective, in nats per image: sums over pixels and latents, one value per
-image.
-"""
+"""The terms of the objective, in nats: sums over pixels and latents, one value per image."""
 
 import tensorflow as tf
 from keras import ops
@@ -53,8 +51,7 @@ def reconstruction_loss(x: tf.Tensor, x_hat: tf.Tensor, sigma: float = 1.0) -> t
 
 @of_one_shape
 def bernoulli_loss(x: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy −Σ x log p + (1 − x) log(1 − p) with p = sigmoid(logits), computed from the
-    logits.
+    """Cross-entropy −Σ x log p + (1 − x) log(1 − p), p = sigmoid(logits), computed from the logits.
 
     Computing p first would lose it: at logit −17 and x = 1 its gradient is exactly 0 in float32.
 

@@ -1,6 +1,4 @@
-"""What the course measures: bounds on the likelihood, the latent space, and how real an image
-is.
-"""
+"""What the course measures: bounds on the likelihood, the latent space, how real an image is."""
 
 import math
 
@@ -57,8 +55,7 @@ def log_likelihood(vae: VAE, x: np.ndarray, samples: int = 500, seed: int | None
 
 
 def active_units(vae: VAE, x: np.ndarray, threshold: float = 0.01) -> int:
-    """Number of latent dimensions whose mean mu_j(x) varies over x: its variance exceeds the
-    threshold.
+    """Number of latent dimensions whose mean mu_j(x) has a variance over x above the threshold.
 
     Raises:
         ValueError: fewer than two images, or a threshold below 0.
@@ -120,8 +117,7 @@ def effective_beta(
 
 
 def marginal_kl(mean: np.ndarray, log_var: np.ndarray, samples: int = 2000, seed: int = 0) -> float:
-    """KL divergence from the aggregate posterior, the average of q(z|x) over images, to the prior
-    N(0, I).
+    """KL divergence from the aggregate posterior, the images' average q(z|x), to the prior N(0, I).
 
     0 where the codes of all images together fill the prior exactly. Estimated by drawing z from the
     average.
@@ -162,8 +158,7 @@ def marginal_kl(mean: np.ndarray, log_var: np.ndarray, samples: int = 2000, seed
 
 
 def nearest_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Euclidean distance from each row of a to the nearest row of b, after flattening each:
-    `(len(a),)`.
+    """Euclidean distance from each flattened row of a to the nearest one of b: `(len(a),)`.
 
     Raises:
         ValueError: a or b is empty, or their rows differ in size.
@@ -189,15 +184,13 @@ def digit_features(classifier: keras.Model, x: np.ndarray) -> np.ndarray:
     """
     x = check_images(x, "x", classifier.input_shape[1:])
     features = keras.Model(classifier.inputs[0], classifier.get_layer("features").output)
-    pieces = np.array_split(
-        x, len(x) // 1000 + 1
-    )  # called, not predict: that would compile anew each time
+    # called, not predict: that would compile anew each time
+    pieces = np.array_split(x, len(x) // 1000 + 1)
     return np.concatenate([ops.convert_to_numpy(features(piece)) for piece in pieces])
 
 
 def step_lengths(images: np.ndarray) -> np.ndarray:
-    """Euclidean distance in pixels between each image of a path and the next: `(steps, ...)` →
-    `(steps − 1,)`.
+    """Euclidean distance in pixels from image to image of a path: `(steps, ...)` → `(steps − 1,)`.
 
     Raises:
         ValueError: fewer than two images.
@@ -238,9 +231,8 @@ def _draws(vae, x, mean, log_var, samples, seed):
     draws at a time.
     """
     samples, generator = whole_number(samples, "samples"), keras.random.SeedGenerator(seed)
-    sigma = float(
-        vae.fixed_sigma
-    )  # 1 where it is learned: that loss holds its sigma's logarithm already
+    # 1 where it is learned: that loss holds its sigma's logarithm already
+    sigma = float(vae.fixed_sigma)
     m = math.prod(vae.image_shape)
     constant = 0.5 * m * math.log(2 * math.pi * sigma**2) if vae.likelihood == "gaussian" else 0.0
     at_once = max(1, DECODED_AT_ONCE // len(x))
@@ -249,9 +241,8 @@ def _draws(vae, x, mean, log_var, samples, seed):
         epsilon = ops.convert_to_numpy(keras.random.normal((draws, *mean.shape), seed=generator))
         z = mean + np.exp(0.5 * log_var) * epsilon  # (draws, n, latent)
         log_p = np.stack([-_reconstruction(vae, x, z_of_draw) - constant for z_of_draw in z])
-        log_q = _log_normal(epsilon) - 0.5 * np.sum(
-            log_var, axis=-1
-        )  # at z: exact however narrow q is
+        # at z: exact however narrow q is
+        log_q = _log_normal(epsilon) - 0.5 * np.sum(log_var, axis=-1)
         yield log_p, _log_normal(z) - log_q
 
 

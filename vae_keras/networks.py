@@ -71,11 +71,8 @@ def make_decoder(
     z = keras.Input((latent_dim,), name="z")
     if network == "conv":
         height, width, channels = image_shape
-        small = (
-            math.ceil(height / 4),
-            math.ceil(width / 4),
-            FILTERS[-1],
-        )  # for the digits (7, 7, 64)
+        # for the digits (7, 7, 64)
+        small = math.ceil(height / 4), math.ceil(width / 4), FILTERS[-1]
         x = layers.Dense(64, activation=ACTIVATION)(z)
         x = layers.Dense(math.prod(small), activation=ACTIVATION)(x)
         x = layers.Reshape(small)(x)

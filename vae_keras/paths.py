@@ -25,8 +25,7 @@ def linear_path(z_a: np.ndarray, z_b: np.ndarray, steps: int = 9) -> np.ndarray:
 
 
 def spherical_path(z_a: np.ndarray, z_b: np.ndarray, steps: int = 9) -> np.ndarray:
-    """The path that turns from z_a to z_b at a constant rate while the norm goes evenly from one to
-    the other.
+    """The path from z_a to z_b that turns at a constant rate while its norm changes evenly.
 
     In many dimensions a Gaussian's mass lies near a sphere; the straight line leaves it, this path
     does not. Codes that point in the same or in opposite directions, or are zero, have no such
@@ -41,9 +40,8 @@ def spherical_path(z_a: np.ndarray, z_b: np.ndarray, steps: int = 9) -> np.ndarr
     if norm_a == 0 or norm_b == 0:
         return linear_path(z_a, z_b, steps)
     u, v = z_a / norm_a, z_b / norm_b
-    angle = 2 * np.arctan2(
-        np.linalg.norm(u - v), np.linalg.norm(u + v)
-    )  # exact also where u and v nearly agree
+    # exact also where u and v nearly agree
+    angle = 2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))
     if np.sin(angle) < 1e-6:
         return linear_path(z_a, z_b, steps)
     direction = (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)

@@ -115,9 +115,8 @@ def compile_for(
 ) -> None:
     """Compile a model so that it trains fast: several steps to a call, and XLA where it pays."""
     strategy = model.distribute_strategy
-    alone = (
-        strategy.num_replicas_in_sync == 1
-    )  # several neither use XLA here nor take steps at once
+    # several neither use XLA here nor take steps at once
+    alone = strategy.num_replicas_in_sync == 1
     xla = alone and is_dense(model) and steps * epochs >= XLA_PAYS_FROM and _xla_works()
     at_once = min(32, steps) if alone else 1
     with strategy.scope():  # else each replica would count the steps of all
@@ -126,17 +125,14 @@ def compile_for(
         )
         model.compile(optimizer=optimizer, jit_compile=xla or "auto", steps_per_execution=at_once)
         if all(layer.built for layer in model._flatten_layers()):
-            optimizer.build(
-                model.trainable_variables
-            )  # else TensorFlow traces the first step twice
+            # else TensorFlow traces the first step twice
+            optimizer.build(model.trainable_variables)
 
 
 def rate_for(
     rate: float | LearningRateSchedule, steps: int, callbacks: Sequence[Callback] = ()
 ) -> Any:
-    """Half a cosine from a number to 0 within `steps`; a schedule, and what a callback sets,
-    stays.
-    """
+    """Half a cosine from a number to 0 in `steps`; a schedule, or what a callback sets, stays."""
     setters = (ReduceLROnPlateau, LearningRateScheduler)
     if isinstance(rate, LearningRateSchedule) or any(
         isinstance(callback, setters) for callback in callbacks
@@ -214,9 +210,7 @@ def is_dense(model: LatentModel) -> bool:
 
 @functools.cache
 def _xla_works():
-    """XLA makes dense networks faster and convolutions slower on a CPU; not every build of
-    TensorFlow has it.
-    """
+    """XLA on a CPU speeds up dense networks, slows convolutions; not every TensorFlow has it."""
     try:
         tf.function(lambda v: v + 1, jit_compile=True)(1.0)
     except tf.errors.OpError:

@@ -217,6 +217,8 @@ CALLS = [
     ("a dataset of bytes for train", lambda g: train(g.vae, batches(g.bytes)), ValueError, "Received: .*uint8"),
     ("an endless dataset for train", lambda g: train(g.vae, batches(g.x).repeat()), ValueError, "x must end"),
     ("a dataset and targets for train", lambda g: train(g.vae, batches(g.x), y=g.x), ValueError, "in the dataset"),
+    ("weights of classes that are not given", lambda g: g.vae.fit(g.x, class_weight={1: 2.0}), ValueError, "no y"),
+    ("classes as words", lambda g: g.vae.fit(g.x, np.array(["a"] * len(g.x))), ValueError, "class numbers, or images"),
     ("targets of another shape for train", lambda g: train(g.vae, g.x, y=g.x[:, :14]), ValueError, "y must hold"),
     ("an optimizer's name for train", lambda g: train(g.vae, g.x, optimizer="adam"), TypeError,
      "optimizer must be a Keras optimizer.* Received: a str"),

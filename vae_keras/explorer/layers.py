@@ -100,9 +100,8 @@ def _dense(layer, before, after, bits):
 
 def _convolution(layer, before, after, bits):
     transposed = isinstance(layer, layers.Conv2DTranspose)
-    kernel = (
-        ops.swapaxes(layer.kernel, 2, 3) if transposed else layer.kernel
-    )  # (height, width, in, out)
+    # (height, width, in, out)
+    kernel = ops.swapaxes(layer.kernel, 2, 3) if transposed else layer.kernel
     small, large = (before, after) if transposed else (after, before)
     spare = [
         max((s - 1) * stride + taps - big, 0) if layer.padding == "same" else 0

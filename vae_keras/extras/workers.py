@@ -1,5 +1,4 @@
-"""Training on several machines: the same script runs on each, and the variable TF_CONFIG tells them
-apart.
+"""Training on several machines: all run one script, and the variable TF_CONFIG tells them apart.
 
 Keras' `fit` does not support tf.distribute.MultiWorkerMirroredStrategy, so the loop over batches
 stands here. Every worker runs the same lines of it: where they add something up, each waits for all
@@ -57,8 +56,7 @@ def train_on_workers(
     backup_dir: str | os.PathLike | None = None,
     save_as: str | os.PathLike | None = None,
 ) -> keras.callbacks.History:
-    """`train`, on as many machines as TF_CONFIG names: with Adam on a cosine schedule, and one line
-    of progress.
+    """`train` on the machines that TF_CONFIG names: Adam on a cosine schedule, a line of progress.
 
     Start the same script on each. N workers take the steps that one takes with the same batch_size:
     each gets its part of every batch, and all end with the same weights. Each of their devices
@@ -227,9 +225,7 @@ class _Workers:
             ) from None
 
     def sum(self, numbers):
-        """Sum of an array over all workers, on each; exact for float32, and for whole numbers below
-        2**53.
-        """
+        """Sum of an array over all workers, on each; exact for float32 and integers below 2**53."""
         if len(self) == 1:
             return np.array(numbers, "float64")
         return self.strategy.reduce(
@@ -244,9 +240,7 @@ class _Workers:
         return json.loads(bytes(self.sum(characters).astype("uint8")))
 
     def take_state_from_chief(self, model):
-        """Give all workers the weights, the optimizer's state and the random layers' seeds that the
-        chief has.
-        """
+        """Give all workers the chief's weights, optimizer state and random layers' seeds."""
         if len(self) == 1:
             return
         for variable in [*model.weights, *model.random_states(), *model.optimizer.variables]:
@@ -350,9 +344,7 @@ def _shuffled(count, batch_size, seed, first_epoch, steps):
 
 
 def _in_order(count):
-    """Batches of indices, at least 1,000 where there are as many, and how many batches that
-    makes.
-    """
+    """Batches of indices, at least 1,000 where there are as many, and the number of batches."""
     batches = max(1, count // HELD_OUT_BATCH)
     order = tf.data.Dataset.range(batches).map(
         lambda i: tf.range(i * count // batches, (i + 1) * count // batches)
@@ -409,9 +401,7 @@ def _parts(strategy, images, batches):
 
 
 def _taking(strategy, step, results):
-    """A function that takes some steps, each on all devices of all workers, in one call, and
-    returns the results.
-    """
+    """A function: one call takes some steps on all workers' devices and returns the results."""
 
     @tf.function
     def take(parts, count):

@@ -22,18 +22,12 @@ ASSIGNMENTS = ("hw1", "hw2", "hw3", "hw4", "clinic")
 
 
 def call(answer, *arguments):
-    """The usual probe: call the student's function with tensors; with arrays, where it cannot work
-    with tensors.
-    """
+    """The usual probe: call the student's function with tensors; with arrays, where it cannot work with tensors."""
     tensors = [tf.convert_to_tensor(a) if isinstance(a, np.ndarray) else a for a in arguments]
     try:
         return answer(*tensors)
-    except (
-        AttributeError,
-        TypeError,
-        ValueError,
-        tf.errors.InvalidArgumentError,
-    ):  # as `x.sum(axis=1)` does, which arrays alone have
+    # as `x.sum(axis=1)` does, which arrays alone have
+    except (AttributeError, TypeError, ValueError, tf.errors.InvalidArgumentError):
         return answer(*arguments)
 
 
@@ -143,9 +137,7 @@ def check(name, answer, hidden=False):
 
 
 def hidden_examples(name):
-    """The lecturer's examples for a task: those of the nearest `hidden/hw1.py` above the working
-    folder.
-    """
+    """The lecturer's examples for a task: those of the nearest `hidden/hw1.py` above the working folder."""
     folder, file = pathlib.Path.cwd(), f"hidden/{name.partition('.')[0]}.py"
     for place in (folder, *folder.parents):
         if (place / file).is_file():

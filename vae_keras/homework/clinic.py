@@ -1,5 +1,4 @@
-"""The bug clinic: a healthy VAE and eight sick ones, each with a mistake that published VAE code
-has made.
+"""The bug clinic: a healthy VAE and eight sick ones, each with a mistake that published VAE code has made.
 
 A student writes a test for each illness: a function of `patient`, which gives a fresh model
 whenever it is called. The test has to pass on every healthy model and to fail, by an `assert`, on
@@ -35,9 +34,7 @@ SIZES = [
 
 
 class Patient(VAE):
-    """A VAE in parts that can be tested one by one. Means and variances are those of q(z|x); losses
-    are in nats.
-    """
+    """A VAE in parts that can be tested one by one. Means and variances are those of q(z|x); losses are in nats."""
 
     def draw(self, mean, log_var):
         """Draw z ~ N(mean, exp(log_var)), `(batch, latent)`."""
@@ -86,9 +83,7 @@ class Patient(VAE):
         return self.get_metrics_result()
 
     def code(self, mean, log_var):
-        """The one z that stands for an image where nothing is drawn: in reconstruct, interpolate
-        and predict.
-        """
+        """The one z that stands for an image where nothing is drawn: in reconstruct, interpolate and predict."""
         return mean
 
     def call(self, x, training=None):
@@ -171,6 +166,7 @@ class Illness:
     published: str
 
 
+# number 0 is the notebook's example
 ILLNESSES = (
     Illness(
         "cross_entropy",
@@ -242,12 +238,11 @@ ILLNESSES = (
         "VarAutoEncoder and VarFullyConnectedNet of MONAI, for medical images (Project-MONAI/MONAI, issue 8413; "
         "corrected by pull request 8933).",
     ),
-)  # number 0 is the notebook's example
+)
 
 
 def patient(illness=None, seed=0, latent_dim=2, units=8):
-    """A small VAE, not trained, ready for `evaluate` and `fit`: "bernoulli", one hidden layer, 784
-    pixels.
+    """A small VAE, not trained, ready for `evaluate` and `fit`: "bernoulli", one hidden layer, 784 pixels.
 
     Args:
         illness: None for a healthy one, or the number of an illness, 0 to 8.
@@ -277,9 +272,8 @@ def patient(illness=None, seed=0, latent_dim=2, units=8):
         z, layers.Reshape(IMAGE_SHAPE)(dense(784, 4)(ops.tanh(dense(units, 3)(z))))
     )
     vae = type("Patient", (Patient,), sick)(encoder, decoder, likelihood="bernoulli", seed=seed)
-    vae.compile(
-        keras.optimizers.Adam(0.01), run_eagerly=True
-    )  # a test takes few steps: compiling would last longer
+    # a test takes few steps: compiling would last longer
+    vae.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     return vae
 
 
@@ -291,9 +285,7 @@ def images(n=5, seed=0):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a test did on one model: `word` is "pass", "fail" (an AssertionError), "error" or
-    "slow"; `why` explains.
-    """
+    """What a test did on one model: `word` is "pass", "fail" (an AssertionError), "error" or "slow"; `why` explains."""
 
     word: str
     why: str = ""
@@ -334,8 +326,7 @@ def outcome(test, illness=None, **options):
 
 
 def score(tests):
-    """Try the tests of the illnesses 1 to 8, each on three healthy models and on the sick one;
-    print a table.
+    """Try the tests of the illnesses 1 to 8, each on three healthy models and on the sick one; print a table.
 
     Returns:
         The number of illnesses killed: the test passes on every healthy model and fails, by an

@@ -18,16 +18,12 @@ PIXELS = 28 * 28
 
 
 def images(count, seed):
-    """Images of noise, `(count, 28, 28, 1)`. Their pixels are multiples of 1/16, so that they are
-    short to write.
-    """
+    """Images of noise, `(count, 28, 28, 1)`. Their pixels are multiples of 1/16, so that they are short to write."""
     return np.random.default_rng(seed).integers(0, 17, (count, *IMAGE_SHAPE)).astype("float32") / 16
 
 
 def rows(count, m, seed):
-    """Vectors `(count, m)` around a mean that is not 0, float32; in each direction they vary by
-    another amount.
-    """
+    """Vectors `(count, m)` around a mean that is not 0, float32; in each direction they vary by another amount."""
     rng = np.random.default_rng(seed)
     directions = np.linalg.qr(rng.normal(size=(m, m)))[0]
     draws = rng.normal(size=(count, m)) * 0.6 ** np.arange(m)
@@ -35,9 +31,7 @@ def rows(count, m, seed):
 
 
 def fix_weights(network, seed):
-    """Give a network weights that derive from the seed and their shapes alone, in whatever order it
-    holds them.
-    """
+    """Give a network weights that derive from the seed and their shapes alone, in whatever order it holds them."""
     for weight in network.weights:
         draws = np.random.default_rng([seed, *weight.shape]).normal(size=weight.shape)
         weight.assign(draws / math.sqrt(weight.shape[0]))
@@ -99,9 +93,7 @@ def with_networks(answer, count, n, hidden, batch_size, seed):
 
 
 def built(answer, n, hidden, seed):
-    """Call `make_networks`: the numbers of weights; then, with fixed weights, codes of images and
-    images of codes.
-    """
+    """Call `make_networks`: the numbers of weights; then, with fixed weights, codes of images and images of codes."""
     encoder, decoder = answer(n, hidden)
     x, z = images(3, seed), np.random.default_rng(seed).normal(size=(3, n)).astype("float32")
     for network, inputs in ((encoder, x), (decoder, z)):
@@ -111,9 +103,7 @@ def built(answer, n, hidden, seed):
 
 
 def two_steps(answer, count, n, hidden, learning_rate, seed):
-    """Call `gradient_step` twice: the loss before each step, and by how much both moved each
-    network's weights.
-    """
+    """Call `gradient_step` twice: the loss before each step, and by how much both moved each network's weights."""
     x, networks = images(count, seed), _networks(n, hidden, seed)
     before = [_flat(network) for network in networks]
     losses = [answer(x, *networks, learning_rate) for _ in range(2)]
@@ -126,9 +116,7 @@ def with_arrays(answer, *arguments):
 
 
 def up_to_sign(answer, x_train, n):
-    """Call `fit_pca`: a component may point either way, so each is turned to make its largest
-    number positive.
-    """
+    """Call `fit_pca`: a component may point either way, so each is turned to make its largest number positive."""
     mean, components = answer(x_train, n)
     components = np.asarray(components)
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=-1)[..., None], axis=-1)

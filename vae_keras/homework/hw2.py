@@ -1,6 +1,4 @@
-"""Assignment 2, the variational autoencoder: right answers, the usual mistakes, and the examples
-that students see.
-"""
+"""Assignment 2, the variational autoencoder: right answers, the usual mistakes, and the examples that students see."""
 
 import keras
 import numpy as np
@@ -38,8 +36,7 @@ def with_gradient(answer, x, logits):
 
 
 def statistics(answer, mean, log_var, draws, seed):
-    """What many draws of a sampling layer tell, for one Gaussian: mean and log_var are `(latent,)`,
-    latent above 1.
+    """What many draws of a sampling layer tell, for one Gaussian: mean and log_var are `(latent,)`, latent above 1.
 
     Returns:
         in units of sigma, `(latent,)` each: how far the draws' mean is off; their variance.
@@ -68,9 +65,7 @@ def statistics(answer, mean, log_var, draws, seed):
 
 
 def gradients(tape, result, sources):
-    """Gradients as float64 arrays; 0 where none arrives, as when the result was computed by
-    NumPy.
-    """
+    """Gradients as float64 arrays; 0 where none arrives, as when the result was computed by NumPy."""
     if not tf.is_tensor(result):
         return [np.zeros(source.shape) for source in sources]
     return [
@@ -100,9 +95,8 @@ def two_steps(answer, images, latent_dim, batch_size, beta, seed):
     vae.sampling = lambda pair, training=None: (
         pair[0] + ops.exp(0.5 * pair[1]) * epsilon[: ops.shape(pair[0])[0]]
     )
-    vae.compile(
-        keras.optimizers.SGD(LEARNING_RATE), run_eagerly=True
-    )  # two steps: tracing takes longer
+    # two steps: tracing takes longer
+    vae.compile(keras.optimizers.SGD(LEARNING_RATE), run_eagerly=True)
     history = vae.fit(x, batch_size=batch_size, shuffle=False, verbose=0).history
     changes = [
         (value - weight.numpy()).ravel() for value, weight in zip(before, weights, strict=True)

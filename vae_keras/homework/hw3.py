@@ -1,6 +1,4 @@
-"""Assignment 3, what the KL term does: right answers, the usual mistakes, and the examples that
-students see.
-"""
+"""Assignment 3, what the KL term does: right answers, the usual mistakes, and the examples that students see."""
 
 import numpy as np
 
@@ -18,9 +16,7 @@ RANKINGS = {  # from the smallest to the largest, as notebook 03 measures them f
 
 
 def ranked(answer, *quantities):
-    """The predicted ranking of each quantity, a loss as its place in LOSSES; −1 for a name that is
-    none of them.
-    """
+    """The predicted ranking of each quantity, a loss as its place in LOSSES; −1 for a name that is none of them."""
     rankings = answer()
     return [
         np.array([LOSSES.index(loss) if loss in LOSSES else -1 for loss in rankings[q]])
@@ -45,9 +41,7 @@ def one_array(answer, *arguments):
 
 
 def rate_and_distortion(rate=kl_divergence, distortion=reconstruction_loss, over_images=np.mean):
-    """`rate_distortion` from the KL and the reconstruction loss of each image; the options plant
-    mistakes.
-    """
+    """`rate_distortion` from the KL and the reconstruction loss of each image; the options plant mistakes."""
     return lambda x, x_hat, mean, log_var: (
         over_images(rate(mean, log_var)),
         over_images(distortion(x, x_hat)),
@@ -79,9 +73,7 @@ def right_betas(latent_dim, n_pixels):
 
 
 def betas(**mistaken):
-    """`published_betas`, but for the losses named here: each a function of (latent_dim,
-    n_pixels).
-    """
+    """`published_betas`, but for the losses named here: each a function of (latent_dim, n_pixels)."""
 
     def answer(latent_dim, n_pixels):
         right = dict(zip("ABCD", right_betas(latent_dim, n_pixels), strict=True))

@@ -41,8 +41,7 @@ def simple_walks(seed, steps=9):
 
 
 def random_walks(seed, steps=9, count=RANDOM_WALKS):
-    """Walks between made images, from nearly even ones to nearly a jump; every third takes a
-    detour.
+    """Walks between made images, from nearly even ones to nearly a jump; every third takes a detour.
 
     Returns:
         `(count, steps, 28, 28, 1)`.
@@ -70,9 +69,7 @@ def _blobs(rng):
 
 
 def _walk(start, end, lengths, detour=None):
-    """The cross-fade from start to end with steps of these relative lengths, bent towards a third
-    image.
-    """
+    """The cross-fade from start to end with steps of these relative lengths, bent towards a third image."""
     t = np.append(0, np.cumsum(lengths) / np.sum(lengths))[:, None, None, None]
     images = (1 - t) * start + t * end
     if detour is not None:
@@ -84,9 +81,7 @@ def _walk(start, end, lengths, detour=None):
 
 
 def _path(answer, what, z_a, z_b, steps):
-    """The path; or, where `what` is "error", 1 if the answer raises a ValueError and 0 if it does
-    not.
-    """
+    """The path; or, where `what` is "error", 1 if the answer raises a ValueError and 0 if it does not."""
     if what == "path":
         return np.asarray(answer(z_a, z_b, steps))
     try:
@@ -97,9 +92,7 @@ def _path(answer, what, z_a, z_b, steps):
 
 
 def _decoded(answer, weights, paths):
-    """The images that come back, and how often the decoder was called; its weights are `(latent,
-    height, width)`.
-    """
+    """The images that come back, and how often the decoder was called; its weights are `(latent, height, width)`."""
     calls = []
 
     def decode(z):
@@ -113,9 +106,7 @@ def _decoded(answer, weights, paths):
 
 
 def _ratings(answer, seed, steps):
-    """What a measure of roughness gives for made walks, for the same walks backwards, and at half
-    the contrast.
-    """
+    """What a measure of roughness gives for made walks, for the same walks backwards, and at half the contrast."""
     walks = _walks(seed, steps)
     rough = _numbers(answer, walks)
     return (
@@ -178,9 +169,7 @@ def _line_without_its_end(z_a, z_b, steps):
 
 
 def _line_with_its_length(z_a, z_b, steps):
-    """The straight line, each code scaled to the norm that it should have: its direction turns
-    unevenly.
-    """
+    """The straight line, each code scaled to the norm that it should have: its direction turns unevenly."""
     path, wanted = linear_path(z_a, z_b, steps), spherical_path(z_a, z_b, steps)
     norms = np.linalg.norm(path, axis=1, keepdims=True)
     return path * np.linalg.norm(wanted, axis=1, keepdims=True) / np.where(norms > 0, norms, 1)
@@ -230,9 +219,7 @@ def _decoded_in_a_row(decode, paths):
 
 
 def decode_paths(decode, paths):
-    """Codes `(pairs, steps, latent)` → images `(pairs, steps, 28, 28, 1)`, with one call of the
-    decoder.
-    """
+    """Codes `(pairs, steps, latent)` → images `(pairs, steps, 28, 28, 1)`, with one call of the decoder."""
     images = decode(paths.reshape(-1, paths.shape[-1]))
     return images.reshape(*paths.shape[:2], *images.shape[1:])
 

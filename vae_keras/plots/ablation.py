@@ -46,8 +46,9 @@ def plot_latent_planes(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scatters of several models' codes: on one common scale (above) and each on its own (below)
-    (row L26).
+    """Scatters of several models' codes: on one common scale (above) and each on its own (below).
+
+    Row L26.
 
     Circles on the common scale have radius 1, 2 and 3: in two dimensions they hold 39 %, 86 % and
     99 % of the prior.
@@ -83,8 +84,9 @@ def plot_latent_planes(
 def plot_sigma_histograms(
     sigmas: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Histograms of the posteriors' standard deviations, one for each model, on a logarithmic axis
-    (row L27).
+    """Histograms of the posteriors' standard deviations, one for each model, on a logarithmic axis.
+
+    Row L27.
 
     Args:
         sigmas: name → sigma `(n, latent)`.
@@ -97,9 +99,10 @@ def plot_sigma_histograms(
     axes = panels_or_new(axes, len(sigmas), 1, figsize=(7.5, 3.8), sharex=True)[:, 0]
     low = min(np.quantile(sigma, 0.01) for sigma in sigmas.values())
     ratio = (3 / low) ** 0.01
+    # 1 in the middle
     bins = ratio ** np.arange(
         np.floor(np.log(low) / np.log(ratio)) - 0.5, np.log(3) / np.log(ratio)
-    )  # 1 in the middle
+    )
     for ax, (name, sigma) in zip(axes, sigmas.items(), strict=True):
         sigma = np.maximum(sigma, bins[0])  # the narrowest of all count in the first bin
         ax.hist(
@@ -130,8 +133,9 @@ def plot_aggregate_posteriors(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Heat maps of the average of q(z|x) over images, and its two marginals beside N(0, 1) (rows
-    L28 and L29).
+    """Heat maps of the average of q(z|x) over images, and its two marginals beside N(0, 1).
+
+    Rows L28 and L29.
 
     Args:
         posteriors: name → `(mean, log_var)` of q(z|x), each `(n, 2)`.
@@ -183,8 +187,9 @@ def plot_aggregate_posteriors(
 def plot_memorizing(
     losses: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Dots for training and held-out images, joined by a line for each run, and a dot for its gap
-    (row L30).
+    """Dots for training and held-out images, joined by a line for each run, and a dot for its gap.
+
+    Row L30.
 
     Args:
         losses: name → runs `(seeds, 2)`: on the training images, on held-out images. "only KL",
@@ -225,8 +230,9 @@ def plot_moves(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How far codes and reconstructions move when the input is disturbed: one mark for each run
-    (row L30).
+    """How far codes and reconstructions move when the input is disturbed: one mark for each run.
+
+    Row L30.
 
     Args:
         moves: name → array `(seeds, 2, 3)`: for both disturbances the reconstruction's move, in
@@ -287,9 +293,8 @@ def plot_rate_distortion(
     """
     ax = axes_or_new(ax, (6.5, 3.8))
     ax.plot(kls, reconstructions, "o-", color=BLUE)
-    steps = np.diff(
-        [np.divide(kls, max(kls)), np.divide(reconstructions, max(reconstructions))]
-    )  # (2, betas - 1)
+    # (2, betas - 1)
+    steps = np.diff([np.divide(kls, max(kls)), np.divide(reconstructions, max(reconstructions))])
     near_the_next = [*(np.linalg.norm(steps, axis=0) < 0.05), False]
     for beta, kl, reconstruction, below in zip(
         betas, kls, reconstructions, near_the_next, strict=True
@@ -322,8 +327,9 @@ def plot_unit_variances(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Dots: how much each latent dimension's mean varies over the images, for each beta of a sweep
-    (row L33).
+    """Dots: how much each latent dimension's mean varies over the images, for each beta of a sweep.
+
+    Row L33.
 
     Args:
         betas: of the sweep.

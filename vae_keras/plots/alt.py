@@ -22,9 +22,8 @@ SPOKEN = {
     r"\,": " ",
     r"\;": " ",
 }
-WHAT_IS_DRAWN: WeakKeyDictionary[Axes, str] = (
-    WeakKeyDictionary()
-)  # by a plot of this course: see `styled`
+# by a plot of this course: see `styled`
+WHAT_IS_DRAWN: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 LONGEST_LIST = 8  # names; of more, the first two and the last
 
 

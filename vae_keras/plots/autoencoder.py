@@ -109,9 +109,8 @@ def plot_compression_rows(
 def _bars(ax, codes, base):
     count, latent = codes.shape
     heights = 0.45 * codes / np.abs(codes).max()
-    places = (
-        np.arange(count)[:, None] + 0.1 + 0.8 * (np.arange(latent) + 0.5) / latent
-    )  # (count, latent)
+    # (count, latent)
+    places = np.arange(count)[:, None] + 0.1 + 0.8 * (np.arange(latent) + 0.5) / latent
     colours = np.where(heights.ravel() < 0, BLUE, RED)
     ax.bar(places.ravel(), heights.ravel(), 0.8 / latent, bottom=base, color=colours)
     ax.hlines(
@@ -133,8 +132,9 @@ def plot_code_box(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scatter of the codes in the plane with a box around them, and the same box decoded on a grid
-    (row L07).
+    """Scatter of the codes in the plane with a box around them, and the same box decoded on a grid.
+
+    Row L07.
 
     Args:
         model: with a 2-d latent space.

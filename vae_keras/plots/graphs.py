@@ -8,12 +8,8 @@ from vae_keras.plots.style import BLUE, ORANGE, RED, axes_or_new, styled
 
 PALE_BLUE, PALE_ORANGE = "#DCEBF6", "#FCEBCB"
 GREY = "0.35"
-WIDTH, WIDE, HEIGHT, GAP = (
-    0.55,
-    1.12,
-    0.42,
-    0.08,
-)  # half a box's width, half the box of z, half a height
+# half a box's width, half the box of z, half a height
+WIDTH, WIDE, HEIGHT, GAP = 0.55, 1.12, 0.42, 0.08
 TOP_ROW, BOTTOM_ROW = 5.0, 1.1  # heights of the two graphs
 
 
@@ -49,9 +45,7 @@ def plot_reparameterization_graph(title: str | None = None, ax: Axes | None = No
 
 
 def _graph(ax, y, drawn):
-    """One row: x → encoder → mu, sigma → z → decoder → loss; `drawn` says whether z itself is
-    random.
-    """
+    """One row: x → encoder → mu, sigma → z → decoder → loss; `drawn`: whether z is random."""
     x, encoder, z, decoder, loss = (0.0, y), (2.0, y), (7.2, y), (9.6, y), (11.8, y)
     for centre, text in (
         (x, "$x$"),
@@ -121,8 +115,7 @@ def _node(ax, shape, centre, text, fill, edge):
 
 
 def _edge(ax, start, end, gradient, start_half=WIDTH, end_half=WIDTH, aside=0.0, aside_end=0.0):
-    """A grey arrow from node to node, right side to left side, and where a gradient passes a red
-    one back.
+    """A grey arrow from node to node, right to left side, and a red one back if a gradient passes.
 
     `aside` and `aside_end` move its ends up, so that two edges of one node do not meet.
     """

@@ -60,8 +60,9 @@ def plot_point_and_distribution(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """One digit among the codes of many: a point for the autoencoder, a cloud of draws for the VAE
-    (row L08).
+    """One digit among the codes of many: a point for the autoencoder, a cloud of draws for the VAE.
+
+    Row L08.
 
     Args:
         autoencoder, vae: with 2-d latent spaces.
@@ -214,8 +215,9 @@ def plot_compression(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Rows of digits, of their codes and of their reconstructions: an autoencoder's above a VAE's
-    (row L15).
+    """Rows of digits, of their codes and of their reconstructions: an autoencoder's above a VAE's.
+
+    Row L15.
 
     A code is drawn as a tile of coloured squares, one for each latent dimension.
 
@@ -309,8 +311,9 @@ def plot_clouds(
 def plot_kl_per_dimension(
     vaes: Mapping[str, VAE], x: np.ndarray, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Bars: KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first
-    (row L11).
+    """Bars: KL(q(z|x) ‖ N(0, I)) of each latent dimension, a mean over images, the largest first.
+
+    Row L11.
 
     Args:
         vaes: name → `VAE`.
@@ -414,8 +417,9 @@ def plot_loss_histogram(
 
 @styled
 def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) -> np.ndarray:
-    """Heat map of KL(N(mu, sigma²) ‖ N(0, 1)) over mu and sigma, and curves along two lines in it
-    (row L20).
+    """Heat map of KL(N(mu, sigma²) ‖ N(0, 1)) over mu and sigma, and curves along two lines in it.
+
+    Row L20.
 
     Args:
         title: of the figure.
@@ -531,9 +535,7 @@ def _ellipses(ax, mean, sigma, **options):
 
 
 def _spread(points, n):
-    """Order points so that the first n, none of them an outlier, lie far apart and their numbers
-    stay legible.
-    """
+    """Order points so that the first n, none an outlier, lie far apart, their numbers legible."""
     order = [int(np.argmin(np.linalg.norm(points, axis=1)))]
     inside = np.linalg.norm(points, axis=1) < 2.2
     for _ in range(n - 1):

@@ -1,6 +1,4 @@
-"""The lecture's schema of an autoencoder or a VAE, with the activations of one image in it (rows
-L04 and L17).
-"""
+"""The lecture's schema of an autoencoder or VAE with one image's activations (rows L04 and L17)."""
 
 import itertools
 
@@ -39,8 +37,9 @@ def plot_schema(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Schema of the network, narrow at the code z, with one image on its way from x to x hat (rows
-    L04 and L17).
+    """Schema of the network, narrow at the code z, with one image on its way from x to x hat.
+
+    Rows L04 and L17.
 
     Each column is a layer, with its size below, and each disc a unit, coloured by its activation.
     The lines are the connections that carry most: weight times activation. Of a large layer, evenly

@@ -86,11 +86,9 @@ def class_styles(labels: np.ndarray) -> dict[Any, ClassStyle]:
 
 
 def styled(plot: Callable[P, Drawn]) -> Callable[P, Drawn]:
-    """Draw in the course's style without changing the reader's own settings, and say on the axes
-    what is drawn.
+    """Draw in the course's style, keep the reader's settings, and record what is on the axes.
 
-    The first sentence of the plot's docstring, without the lecture's rows, begins the figure's alt
-    text.
+    The first sentence of the plot's docstring, without the lecture's rows, begins the alt text.
     """
     first = " ".join((inspect.getdoc(plot) or "").partition("\n\n")[0].split())
     what_is_drawn = re.sub(r" \(rows? L.*?\)", "", first)

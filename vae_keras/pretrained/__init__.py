@@ -27,8 +27,7 @@ FOLDER = pathlib.Path(__file__).parent
 
 
 def load_pretrained(name: str) -> VAE | Autoencoder:
-    """A model trained on MNIST, ready to use: the three models of notebook 04, from the same
-    recipe.
+    """A model trained on MNIST, ready to use: the three of notebook 04, from the same recipe.
 
     | name | model | held-out loss |
     |---|---|---|
@@ -50,8 +49,7 @@ def load_pretrained(name: str) -> VAE | Autoencoder:
 
 
 def read_record(name: str) -> dict[str, Any]:
-    """How a pretrained model was made: its options, its training, the commit, the versions, its
-    held-out losses.
+    """How a pretrained model was made: options, training, commit, versions, held-out losses.
 
     Raises:
         ValueError: an unknown name.

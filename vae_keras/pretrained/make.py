@@ -1,5 +1,4 @@
-"""Train the models that `load_pretrained` opens, each from its recipe and one seed, and write them
-beside this file.
+"""Train `load_pretrained`'s models, each from its recipe and one seed, into files beside this one.
 
     python -m vae_keras.pretrained.make
 
@@ -52,9 +51,7 @@ def train_recipe(name: str, data: str = "mnist") -> tuple[VAE | Autoencoder, flo
 
 
 def held_out(model: VAE | Autoencoder, data: str) -> dict[str, float]:
-    """The loss and its terms on the held-out images of MNIST or of the digits, in nats per
-    image.
-    """
+    """The loss and its terms, in nats per image, on the held-out images of MNIST or the digits."""
     _, (x, _) = load_data(data)
     return model.evaluate(x, batch_size=1000, verbose=0, return_dict=True)
 
@@ -102,9 +99,8 @@ def make(name: str) -> None:
     write(file, record, model.get_weights())
     rounded = load_pretrained(name)
     record["held_out"] = held_out(rounded, "mnist")
-    record["held_out_on_digits"] = held_out(
-        rounded, "digits"
-    )  # digits that it has never seen the like of
+    # digits that it has never seen the like of
+    record["held_out_on_digits"] = held_out(rounded, "digits")
     write(file, record, model.get_weights())
     print(
         f"{file.name}: {file.stat().st_size:,} bytes, held-out loss "

@@ -1,6 +1,4 @@
-"""A training's state after each epoch, so that it can go on after a crash as if there had been
-none.
-"""
+"""A training's state after each epoch: after a crash it goes on as if there had been none."""
 
 import inspect
 import json
@@ -77,9 +75,8 @@ class Backup(keras.callbacks.Callback):
                 )
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "error"
-                )  # Keras warns where an optimizer's state does not fit
+                # Keras warns where an optimizer's state does not fit
+                warnings.simplefilter("error")
                 model.load_weights(self._state())
         except (OSError, ValueError, KeyError, UserWarning) as error:
             raise ValueError(self._refusal("a backup that cannot be read")) from error
@@ -123,9 +120,7 @@ class Backup(keras.callbacks.Callback):
         self.remove()
 
     def remove(self) -> None:
-        """Remove the backup of a training that is complete, and its folder if nothing else is in
-        it.
-        """
+        """Remove the backup of a complete training, and its folder if nothing else is in it."""
         for file in (self.record, *self.folder.glob("state-*.weights.h5")):
             file.unlink(missing_ok=True)
         for unfinished in (*self.folder.glob(".state-*"), *self.folder.glob(".record.json.*")):

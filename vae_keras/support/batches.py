@@ -14,8 +14,7 @@ from vae_keras.support.inputs import checked, checked_arrays, checked_validation
 
 
 class Batches:
-    """What `train` was given to train on, checked: an array that is shuffled here, or a dataset as
-    it is.
+    """What `train` was given to train on, checked: an array, shuffled here, or a dataset as it is.
 
     Args:
         x: images, or a `tf.data.Dataset` of batches.
@@ -72,9 +71,7 @@ class Batches:
 
 
 def shuffled(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
-    """The numbers of `count` images, `(count,)`, in an order that derives from the seed and the
-    step.
-    """
+    """The numbers of `count` images, `(count,)`, in an order derived from the seed and the step."""
     seeds = tf.stack([np.int64(seed), tf.cast(step, tf.int64)])
     return tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)
 
@@ -82,9 +79,7 @@ def shuffled(count: int, seed: int, step: tf.Tensor) -> tf.Tensor:
 def shuffled_batches(
     x: np.ndarray, batch_size: int, seed: int, step: tf.Variable, y: np.ndarray | None = None
 ) -> tf.data.Dataset:
-    """Batches of x, or of (x, y), in an order that derives from the seed and the epoch's first
-    step.
-    """
+    """Batches of x, or of (x, y), in an order derived from the seed and the epoch's first step."""
     count = len(x)
     with tf.device("CPU"):
         arrays = tuple(tf.constant(array) for array in (x, y) if array is not None)

@@ -12,9 +12,7 @@ from numpy.typing import ArrayLike
 
 
 def whole_number(value: Any, name: str, least: int = 1) -> int:
-    """Return `value` as an int, or raise a ValueError if it is not a whole number of at least
-    `least`.
-    """
+    """Return `value` as an int; a ValueError if it is not a whole number of at least `least`."""
     if not _is_finite(value) or value != int(value) or value < least:
         raise ValueError(
             f"{name} must be a whole number, at least {least}. Received: "
@@ -94,9 +92,7 @@ def a_model(value: Any, kind: type, wanted: str) -> None:
 
 
 def a_sigma(sigma: Any, likelihood: str) -> bool:
-    """Whether a VAE's sigma is to be learned; a ValueError where it is neither that nor a number
-    above 0.
-    """
+    """Whether a VAE's sigma is learned; a ValueError if it is neither that nor a number above 0."""
     if not isinstance(sigma, str):
         return False
     if sigma != "learned":

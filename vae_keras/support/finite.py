@@ -42,8 +42,7 @@ class TerminateOnNaN(keras.callbacks.Callback):
         broken = [name for name in terms if not math.isfinite(terms[name])]
         if not broken:
             return
-        # By now a NaN has spread through the weights to every term. What broke first has most
-        # steps.
+        # By now a NaN has spread through the weights to all terms. What broke first has most steps.
         counts = {metric.name: getattr(metric, "broken_steps", 0) for metric in self.model.metrics}
         steps = {name: int(ops.convert_to_numpy(count)) for name, count in counts.items()}
         first = [name for name in broken if steps.get(name, 0) == max(steps.values(), default=0)]

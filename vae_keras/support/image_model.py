@@ -1,6 +1,4 @@
-"""A Keras model of images that looks at what it is given, and loses neither a file nor a random
-state.
-"""
+"""A Keras model of images that checks what it is given and loses neither file nor random state."""
 
 from typing import Any
 
@@ -11,14 +9,11 @@ from vae_keras.support.inputs import look_at
 
 
 class ImageModel(keras.Model):
-    """A `keras.Model` whose `image_shape` is (height, width, channels), and whose loss is its
-    own.
-    """
+    """A `keras.Model` with a loss of its own, whose `image_shape` is (height, width, channels)."""
 
     image_shape: tuple[int, int, int]
 
-    # Without these, pixels from 0 to 255 train in silence, to a loss of minus ten thousand
-    # millions.
+    # Without these, pixels from 0 to 255 train in silence, to a loss of minus ten billion.
     fit = look_at(keras.Model.fit)
     evaluate = look_at(keras.Model.evaluate)
     predict = look_at(keras.Model.predict)
@@ -37,9 +32,7 @@ class ImageModel(keras.Model):
                 self.optimizer.build(self.trainable_variables)
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """As `keras.Model.save`. Without this, a process killed meanwhile loses the older file,
-        too.
-        """
+        """As `keras.Model.save`. Without this, a process killed midway loses the old file, too."""
         with saved_whole(filepath, (".keras", ".h5"), overwrite) as path:
             super().save(path, overwrite=overwrite, zipped=zipped, **kwargs)
 
@@ -49,9 +42,7 @@ class ImageModel(keras.Model):
             super().save_weights(path, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """As `keras.Model.load_weights`. Without this, one that fails leaves the model half
-        changed.
-        """
+        """As `keras.Model.load_weights`. Without this, a failure leaves the model half changed."""
         variables = [
             *self.weights,
             *self.random_states(),
@@ -67,23 +58,18 @@ class ImageModel(keras.Model):
                 raise
             raise ValueError(
                 f"{filepath} holds no weights for this model: its networks are not those that "
-                f"were saved. "
-                f"Received: {str(error).partition(chr(10))[0]}"
+                f"were saved. Received: {str(error).partition(chr(10))[0]}"
             ) from error
 
     def export(
         self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
     ):
-        """As `keras.Model.export`. Without this, Keras wants a model to be called first: fit does
-        not.
-        """
+        """As `keras.Model.export`. Without this, Keras wants a call first, and fit makes none."""
         spec = [keras.InputSpec(shape=(None, *self.image_shape), dtype="float32")]
         super().export(filepath, format, verbose, input_signature or spec, **kwargs)
 
     def save_own_variables(self, store):
-        """Keras saves no random state (of Dropout, of Sampling): after loading, draws would
-        repeat.
-        """
+        """Keras saves no random state (of Dropout, Sampling): after loading, draws would repeat."""
         super().save_own_variables(store)
         for i, state in enumerate(self.random_states()):
             store[f"seed{i}"] = state.numpy()

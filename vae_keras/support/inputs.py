@@ -21,8 +21,7 @@ Shape = tuple[int, int, int]
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """A batch as a step needs it: images, what is to be drawn for them, and a weight for each
-    image.
+    """A batch as a step needs it: images, what is to be drawn for them, and a weight for each.
 
     What is to be drawn is y where y has the images' shape, else x itself: class numbers are
     ignored.
@@ -42,9 +41,8 @@ def look_at(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def looked_at(self, *args, **kwargs):
-        if kwargs.get(
-            "_use_cached_eval_dataset"
-        ):  # by a `fit` that has looked at its validation_data
+        # by a `fit` that has looked at its validation_data
+        if kwargs.get("_use_cached_eval_dataset"):
             return method(self, *args, **kwargs)
         given = signature.bind(self, *args, **kwargs)
         arguments, found = given.arguments, list[Exception]()
@@ -58,7 +56,8 @@ def look_at(method: Callable) -> Callable:
             else functools.partial(checked, found=found)
         )
         arguments["x"], y = look(arguments.get("x"), arguments.get("y"), shape=self.image_shape)
-        check_weights(arguments.get("sample_weight"), arguments.get("class_weight"), y)
+        weights = arguments.get("sample_weight"), arguments.get("class_weight")
+        check_weights(*weights, arguments["x"], y)
         if y is None and arguments.get("sample_weight") is not None:
             y = arguments["x"]  # Keras drops weights, in silence, where there is no y
         if y is not None:
@@ -118,26 +117,28 @@ def checked_arrays(
     return x, y
 
 
-def check_weights(sample_weight: Any, class_weight: Any, y: Any) -> None:
+def check_weights(sample_weight: Any, class_weight: Any, x: Any, y: Any) -> None:
     """Raise a ValueError for weights that are no numbers, or of classes that are not given."""
     if sample_weight is not None:
         weights = np.asarray(sample_weight)
         if not np.issubdtype(weights.dtype, np.number) or not np.isfinite(weights).all():
             raise ValueError("sample_weight must hold finite numbers. Received: others")
-    if class_weight is not None and y is not None and np.ndim(y) > 2:
-        raise ValueError("class_weight needs class numbers as y. Received: images")
+    if class_weight is not None and isinstance(x, np.ndarray) and (y is None or np.ndim(y) > 2):
+        received = "no y" if y is None else "images"
+        raise ValueError(f"class_weight needs class numbers as y. Received: {received}")
 
 
 def check_target(y: Any, shape: tuple, name: str = "y") -> Any:
-    """Y as it is to be drawn, images of x's shape; or class numbers, `(n,)`, which are left as they
-    are.
-    """
+    """Y as it is to be drawn, images of x's shape; or class numbers, `(n,)`, left as they are."""
     if y is None:
         return None
     found = np.shape(y)
     if len(found) == 4 and found[1:] == shape[1:]:
         return check_images(np.asarray(y), name, shape[1:])
     if len(found) == 1 or (len(found) == 2 and found[1] == 1):
+        if not tf.is_tensor(y) and np.asarray(y).dtype.kind in "USOM":
+            kind = np.asarray(y).dtype
+            raise ValueError(f"{name} must hold class numbers, or images. Received: dtype={kind}")
         return y
     raise ValueError(
         f"{name} must hold images to be drawn, {('n', *shape[1:])}, or class numbers, (n,). "
@@ -146,9 +147,7 @@ def check_target(y: Any, shape: tuple, name: str = "y") -> Any:
 
 
 def check_batch(batch: Any, name: str, shape: Shape, found: list) -> Any:
-    """A batch of images, or of images and more, as it was; what is wrong with it is raised and
-    kept.
-    """
+    """A batch of images, perhaps with more, as it was; what is wrong with it is raised and kept."""
     try:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         x = check_images(x, name, shape)

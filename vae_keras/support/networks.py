@@ -17,9 +17,7 @@ IMAGES = "images (batch, height, width, channels)"
 
 
 def outputs(network: Any, inputs: tf.Tensor, training: bool | None = False) -> tuple:
-    """All that a network gives, in float32, as a tuple; of a dictionary its mean and its
-    log_var.
-    """
+    """All that a network gives, in float32, as a tuple; of a dictionary its mean and log_var."""
     count, inputs = None, in_range(network, inputs)
     if replicas.several():
         count, inputs = ops.shape(inputs)[0], replicas.never_empty(tf.convert_to_tensor(inputs))
@@ -31,9 +29,7 @@ def outputs(network: Any, inputs: tf.Tensor, training: bool | None = False) -> t
 
 
 def in_range(network: Any, values: tf.Tensor) -> tf.Tensor:
-    """Values as a network can take them: one that computes in float16 ends long before float32
-    does.
-    """
+    """Values as a network can take them: one in float16 ends long before float32 does."""
     if getattr(network, "compute_dtype", None) != "float16":
         return values
     return ops.clip(values, -LARGEST_IN_FLOAT16, LARGEST_IN_FLOAT16)
@@ -52,8 +48,7 @@ def _of_dictionary(given):
 def shapes_of(
     encoder: Any, decoder: Any, heads: int, image_shape: tuple | None
 ) -> tuple[int, tuple]:
-    """Call both networks once, so that they are built; return the latent dimension and an image's
-    shape.
+    """Call both networks once, to build them; return the latent dimension and an image's shape.
 
     Raises:
         ValueError: what they take or give does not fit together.
@@ -115,8 +110,7 @@ def _tried(network, name, input_shape, wanted):
 
 
 def check_logits(decoder: Any, latent_dim: int) -> None:
-    """A VAE's decoder gives logits. What gives pixels is found by what it gives, near z = 0 and far
-    out.
+    """A VAE's decoder gives logits; one of pixels is found by its values near z = 0 and far out.
 
     Raises:
         ValueError: all that it gives lies in [0, 1] or in [−1, 1], up to both ends.
@@ -135,9 +129,7 @@ def check_logits(decoder: Any, latent_dim: int) -> None:
 
 
 def check_codes(z: ArrayLike, latent_dim: int) -> np.ndarray:
-    """Codes as float32 `(n, latent)`, or a TypeError or ValueError that says what is wrong with
-    them.
-    """
+    """Codes as float32 `(n, latent)`, or a TypeError or ValueError that says what is wrong."""
     try:
         z = np.asarray(z, dtype="float32")
     except (TypeError, ValueError):  # text, or rows of different length
@@ -156,9 +148,7 @@ def check_codes(z: ArrayLike, latent_dim: int) -> np.ndarray:
 
 
 def in_batches(function: Callable, array: np.ndarray, size: int = 2000) -> Any:
-    """Apply a function of tensors to an array piece by piece; what it gives, one or several, as
-    NumPy arrays.
-    """
+    """Apply a function of tensors to an array in pieces; its result or results as NumPy arrays."""
     pieces = [function(array[i : i + size]) for i in range(0, len(array), size)]
     if isinstance(pieces[0], tuple):
         return tuple(_joined(head) for head in zip(*pieces, strict=True))

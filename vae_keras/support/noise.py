@@ -1,6 +1,4 @@
-"""Noise that a run can repeat: what a training step draws follows from (seed, step, replica)
-alone.
-"""
+"""Noise that a run can repeat: a training step's draws follow from (seed, step, replica) alone."""
 
 import contextlib
 import functools

@@ -15,9 +15,7 @@ SHOWN = {
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """One line per training instead of one per epoch, with the loss, its two terms, and the
-    held-out loss.
-    """
+    """One line per training, not per epoch: the loss, its two terms, and the held-out loss."""
 
     def __init__(self, name: str, epochs: int, done: int = 0) -> None:
         super().__init__()
@@ -42,9 +40,7 @@ def _in_notebook():
 
 
 class _NotebookLine:
-    """A file for tqdm whose text a notebook replaces in place: pages made from the notebook keep
-    only the last.
-    """
+    """A file for tqdm whose text a notebook replaces in place: its web page keeps only the last."""
 
     encoding = "utf-8"  # lets tqdm draw a smooth bar
 

@@ -15,10 +15,8 @@ def _silent_stderr():
         if sys.stderr is not None:  # as it is under pythonw
             sys.stderr.flush()
         kept = os.dup(2)
-    except (
-        OSError,
-        ValueError,
-    ):  # closed, as in a service: TensorFlow has nowhere to write its lines to
+    # closed, as in a service: TensorFlow has nowhere to write its lines to
+    except (OSError, ValueError):
         yield
         return
     with open(os.devnull, "wb") as nowhere:

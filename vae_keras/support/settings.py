@@ -52,9 +52,7 @@ class Setting:
 
 
 def settable(value: Any) -> Any:
-    """A setting as a constructor hands it on: Keras would train a `keras.Variable` that it is
-    given.
-    """
+    """A setting as a constructor hands it on: Keras would train a `keras.Variable` given to it."""
     if isinstance(value, _Number):  # another model's
         return float(value)
     return value.value if isinstance(value, keras.Variable) else value

@@ -1,6 +1,4 @@
-"""Numbers that neither lose digits nor overflow: sums in float32, and an exponential without an
-end.
-"""
+"""Numbers that neither lose digits nor overflow: sums in float32, an exponential without end."""
 
 import functools
 import inspect
@@ -28,9 +26,7 @@ def sum_over_pixels(values: tf.Tensor) -> tf.Tensor:
 
 
 def wider(box: tf.Tensor, points: tf.Tensor, anew: tf.Tensor) -> tf.Tensor:
-    """A box `(2, latent)`, lowest above highest, widened to hold points `(n, latent)`; or begun
-    anew.
-    """
+    """A box `(2, latent)`, lowest above highest, widened by points `(n, latent)`; or begun anew."""
     low, high = ops.min(points, axis=0), ops.max(points, axis=0)
     wide = ops.stack([ops.minimum(box[0], low), ops.maximum(box[1], high)])
     return ops.where(anew, ops.stack([low, high]), wide)

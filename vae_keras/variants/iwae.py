@@ -15,10 +15,9 @@ from vae_keras.support.tensors import exp
 
 @keras.saving.register_keras_serializable(package="vae_keras")
 class IWAE(VAE):
-    """A VAE whose loss is minus the importance-weighted bound of k draws, −log 1/k Σᵢ p(x, zᵢ) /
-    q(zᵢ|x).
+    """A VAE whose loss is minus the importance-weighted bound, −log 1/k Σᵢ p(x, zᵢ) / q(zᵢ|x).
 
-    The bound grows with k towards log p(x). A step costs about k times a VAE's decoder.
+    The bound of k draws grows with k towards log p(x). A step costs about k times a VAE's decoder.
 
     The terms are those of a VAE whose draw is picked from the k by its weight; wᵢ below, which sum
     to 1. They add up to the loss: `reconstruction_loss` is Σ wᵢ · reconstruction(zᵢ), `kl_loss` is
