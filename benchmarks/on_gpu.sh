@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All that is measured on a GPU, in one command: bash benchmarks/on_gpu.sh FOLDER [--quick]
 # The five notebooks as tests, with their times; throughput, with XLA on and off and in mixed precision; time to
-# quality; and how busy the GPU was during each. Runs without a GPU, too, and then says so.
+# quality; and how busy the GPU was during each. The notebooks refuse to run without a GPU (docs/on_a_gpu.md).
 set -euo pipefail
 [ $# -ge 1 ] || { echo "name a folder for what is measured: bash benchmarks/on_gpu.sh FOLDER [--quick]" >&2; exit 2; }
 mkdir -p "$1"
@@ -28,7 +28,7 @@ measured() { # NAME COMMAND...: what it prints, its seconds, and the GPU's mean 
 }
 
 for notebook in notebooks/0*.ipynb; do
-    measured "$(basename "$notebook" .ipynb)" python -m pytest -q "$notebook"
+    measured "$(basename "$notebook" .ipynb)" python -m pytest --gpu -q "$notebook"
 done
 measured throughput python benchmarks/throughput.py --variants "no XLA" XLA mixed_bfloat16 mixed_float16 "$@"
 measured time_to_quality python benchmarks/time_to_quality.py "$@"

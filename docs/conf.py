@@ -23,7 +23,10 @@ extensions = [
     "pages",  # beside this file: writes the pages
 ]
 root_doc = "index"
-exclude_patterns = ["several_machines.md"]  # its copy is a page, where the links to it lead: docs/docs/
+exclude_patterns = [
+    "on_a_gpu.md",
+    "several_machines.md",
+]  # their copies are pages, where the links to them lead: docs/docs/
 
 nb_execution_mode = "off"  # the outputs are those that are committed
 nb_render_markdown_format = "gfm"  # tables, too

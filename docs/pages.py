@@ -18,7 +18,7 @@ import vae_keras
 
 SITE = pathlib.Path(__file__).parent
 ROOT = SITE.parent
-COPIED_PAGES = ["homework/README", "benchmarks/README", "docs/several_machines", "CONTRIBUTING"]
+COPIED_PAGES = ["homework/README", "benchmarks/README", "docs/on_a_gpu", "docs/several_machines", "CONTRIBUTING"]
 COPIED = [*(f"{page}.md" for page in COPIED_PAGES), "LICENSE", "CITATION.cff", "docs/latent_plane.png"]
 READING_ORDER = [  # modules and packages below vae_keras
     *("data", "networks", "layers", "losses", "models", "make", "variants.iwae", "training", "paths", "measures"),

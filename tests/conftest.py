@@ -1,16 +1,13 @@
-"""What all tests share: no figure on a screen, the offline digits, and nothing in the user's own folders."""
+"""What all tests share: no figure on a screen, the offline digits, and nothing in the user's own folders.
 
-import vae_keras  # noqa: F401, I001  first: it keeps TensorFlow's start-up lines quiet
+TensorFlow is imported when the first test needs it, so that a run can say at once what it will do.
+"""
 
-import keras
-import matplotlib
-import matplotlib.pyplot as plt
+import os
+
 import pytest
-from small import small_vae
 
-from vae_keras import load_data, training
-
-matplotlib.use("Agg")
+os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +20,15 @@ def own_folders(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def fixed_seed():
+    import keras
+
     keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def no_open_figures():
+    import matplotlib.pyplot as plt
+
     yield
     plt.close("all")
 
@@ -35,11 +36,25 @@ def no_open_figures():
 @pytest.fixture
 def no_xla(monkeypatch):
     """XLA compiles for seconds what a test runs for milliseconds."""
+    from vae_keras import training
+
     monkeypatch.setattr(training, "_xla_works", lambda: False)
+
+
+@pytest.fixture
+def eager(no_xla):
+    """Steps are taken as they stand, and not traced first: sooner done where there are few."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")
 def digits():
+    from vae_keras import load_data
+
     return load_data("digits")
 
 
@@ -57,6 +72,9 @@ def labels(digits):
 @pytest.fixture(scope="session")
 def trained_vae(digits):
     """A VAE that has learned something: its codes differ between digits. Tests do not change it."""
+    import keras
+    from small import small_vae
+
     keras.utils.set_random_seed(0)
     vae = small_vae()
     vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)

@@ -117,9 +117,10 @@ def test_training_draws_the_target(kind, shape, network):
     assert found != pytest.approx(fitted(model, x, frozen)[1]["loss"][0], rel=0.02)
 
 
+@pytest.mark.slow
 @both_models
 @some_shapes
-def test_a_killed_training_goes_on_to_the_same_weights_bit_for_bit(no_xla, tmp_path, kind, shape, network):
+def test_a_killed_training_goes_on_to_the_same_weights_bit_for_bit(eager, tmp_path, kind, shape, network):
     def run(folder, *callbacks):
         model = made(kind, shape, network)
         options = {"batch_size": 16, "seed": 1, "verbose": False, "callbacks": callbacks}
@@ -298,6 +299,7 @@ for make in (vae_keras.make_vae, vae_keras.make_autoencoder):
 """
 
 
+@pytest.mark.slow
 def test_conv_trains_whatever_keras_json_says_of_channels(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first", "backend": "tensorflow"}))
     paths = os.pathsep.join([str(pathlib.Path(sys.modules["vae_keras"].__file__).parents[1]), *filter(None, sys.path)])

@@ -41,6 +41,7 @@ def test_digits_are_the_same_at_every_call_whatever_the_seed(digits):
     np.testing.assert_equal(load_data("digits"), digits)
 
 
+@pytest.mark.slow
 def test_settings_of_keras_change_no_digit(tmp_path, digits):
     """~/.keras/keras.json may say that channels stand first, for a course on PyTorch."""
     (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first"}))

@@ -52,7 +52,7 @@ def recorded_epochs(n, epochs, **options):
     [(150, 50, [50, 50, 50]), (130, 50, [50, 50, 30]), (30, 125, [30])],
     ids=["divisible", "short last batch", "fewer images than a batch"],
 )
-def test_every_epoch_sees_every_image_once_in_an_order_of_its_own(no_xla, n, batch_size, batches):
+def test_every_epoch_sees_every_image_once_in_an_order_of_its_own(eager, n, batch_size, batches):
     epochs, sizes = recorded_epochs(n, epochs=3, batch_size=batch_size, seed=1)
     assert sizes == batches * 3
     for order in epochs:
@@ -67,7 +67,7 @@ def test_more_steps_than_one_execution_holds(no_xla):
     np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(130), (2, 1)))
 
 
-def test_the_order_derives_from_seed_and_step(no_xla):
+def test_the_order_derives_from_seed_and_step(eager):
     for batch_size in (50, 100):  # 2 steps to an epoch, and 1
         first, second = recorded_epochs(100, epochs=2, batch_size=batch_size, seed=1)[0]
         assert not np.array_equal(first, second)
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_does_not(n
 
 
 @pytest.mark.parametrize("kind", ["train", "fit"])
-def test_looking_at_a_model_between_two_trainings_changes_nothing(no_xla, images, kind):
+def test_looking_at_a_model_between_two_trainings_changes_nothing(eager, images, kind):
     def look(vae):
         vae.evaluate(images, verbose=0)
         vae.predict(images, verbose=0)
@@ -116,7 +116,7 @@ def test_looking_at_a_model_between_two_trainings_changes_nothing(no_xla, images
     assert same(weights_after_two(lambda vae: None), weights_after_two(look))
 
 
-def test_without_seeds_set_random_seed_decides(no_xla, images):
+def test_without_seeds_set_random_seed_decides(eager, images):
     weights, _ = run(images, model_seed=None)
     assert same(weights, run(images, model_seed=None)[0])
     orders = []
@@ -165,7 +165,7 @@ def test_training_learns_and_reports_held_out_losses(no_xla, digits, build):
     assert held_out == pytest.approx(history["val_loss"][-1], rel=1e-5)
 
 
-def test_the_learning_rate_falls_along_half_a_cosine_to_zero(no_xla, images):
+def test_the_learning_rate_falls_along_half_a_cosine_to_zero(eager, images):
     vae = small_vae()
     train(vae, images, epochs=4, batch_size=65, learning_rate=0.02, verbose=False)
     schedule = vae.optimizer._learning_rate
@@ -175,7 +175,7 @@ def test_the_learning_rate_falls_along_half_a_cosine_to_zero(no_xla, images):
     assert int(vae.optimizer.iterations) == 8
 
 
-def test_a_schedule_is_used_as_it_is(no_xla, images):
+def test_a_schedule_is_used_as_it_is(eager, images):
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1], [0.02, 0.0])
     vae, short = small_vae(seed=1), small_vae(seed=1)
     short.set_weights(vae.get_weights())
@@ -196,7 +196,7 @@ def test_an_autoencoder_knows_its_box_after_silent_training(no_xla, images, caps
     np.testing.assert_allclose(high - low, np.ptp(codes, axis=0), rtol=0.05)  # codes of the last epoch alone
 
 
-def test_progress_is_one_line_with_name_and_losses(no_xla, images, capsys):
+def test_progress_is_one_line_with_name_and_losses(eager, images, capsys):
     train(small_vae(name="wide"), images, epochs=2, validation_data=images)
     out = capsys.readouterr().out
     last = out.strip().split("\r")[-1]
@@ -207,13 +207,13 @@ def test_progress_is_one_line_with_name_and_losses(no_xla, images, capsys):
     assert len(last) <= 100
 
 
-def test_an_autoencoders_line_of_progress_has_its_one_loss(no_xla, images, capsys):
+def test_an_autoencoders_line_of_progress_has_its_one_loss(eager, images, capsys):
     train(small_autoencoder(), images, epochs=1)
     assert re.search(r"\[\S+ loss=[^,]+\]$", capsys.readouterr().out.strip())
 
 
 @pytest.mark.parametrize("start", ["fit", "train"])
-def test_keras_own_progress_bar_shows_both_terms_of_each_epoch(no_xla, images, capsys, start):
+def test_keras_own_progress_bar_shows_both_terms_of_each_epoch(eager, images, capsys, start):
     vae = small_vae()
     if start == "fit":
         vae.compile("sgd", jit_compile=False)
@@ -235,14 +235,14 @@ def test_an_unknown_verbosity_is_refused(images):
 
 
 @pytest.mark.parametrize("how", ["one", "a list", "none"])
-def test_callbacks_are_given_as_to_fit(no_xla, images, how):
+def test_callbacks_are_given_as_to_fit(eager, images, how):
     seen = []
     one = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
     train(small_vae(), images, epochs=2, verbose=False, callbacks={"one": one, "a list": [one], "none": None}[how])
     assert seen == ([] if how == "none" else [0, 1])
 
 
-def test_more_callbacks_are_called_after_each_epoch_and_also_when_it_goes_on(no_xla, images, tmp_path):
+def test_more_callbacks_are_called_after_each_epoch_and_also_when_it_goes_on(eager, images, tmp_path):
     epochs = []
 
     class Crash(keras.callbacks.Callback):
@@ -271,7 +271,7 @@ class Display:
         self.texts.append(shown["text/plain"])
 
 
-def test_progress_in_a_notebook_is_one_output_that_is_replaced(no_xla, monkeypatch, images, capsys):
+def test_progress_in_a_notebook_is_one_output_that_is_replaced(eager, monkeypatch, images, capsys):
     display = Display()
     monkeypatch.setattr(IPython.display, "display", display)
     monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=None))
@@ -290,7 +290,7 @@ def test_without_xla_training_goes_on_without_it(monkeypatch):
     assert not training._xla_works.__wrapped__()
 
 
-def test_a_trained_model_can_be_saved_and_goes_on(no_xla, images, tmp_path):
+def test_a_trained_model_can_be_saved_and_goes_on(eager, images, tmp_path):
     vae = small_vae()
     train(vae, images, epochs=1, batch_size=65, verbose=False)
     vae.save(tmp_path / "vae.keras")

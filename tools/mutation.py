@@ -120,9 +120,12 @@ class Recorded:
         self.coverage = coverage.Coverage(data_file=None, include=["vae_keras/**"])
         self.coverage.start()
 
+    def pytest_collection_modifyitems(self, items):
+        self.slow = {item.nodeid for item in items if item.get_closest_marker("slow")}
+
     def pytest_runtest_logstart(self, nodeid):
         self.coverage.switch_context(nodeid)
-        self.tests[nodeid] = {"seconds": 0.0, "lines": {}}
+        self.tests[nodeid] = {"seconds": 0.0, "slow": nodeid in self.slow, "lines": {}}
 
     def pytest_runtest_logreport(self, report):
         self.tests[report.nodeid]["seconds"] += report.duration
@@ -199,14 +202,14 @@ def record(folders, files):
 
 
 def tests_of(mutant, recorded, statements):
-    """The tests that run the mutant's statement, the fastest first; all of the module's where none is known to."""
+    """The tests that run the mutant's statement, slow ones last; all of the module's where none is known to."""
     mine = [test for test in recorded if test.split("::")[0] in map(path_of, TESTS[mutant.module])]
     around = [(first, last) for first, last in statements if first <= mutant.line <= last] or [(mutant.line,) * 2]
     first, last = min(around, key=lambda lines: lines[1] - lines[0])
     covering = [t for t in mine if any(first <= n <= last for n in recorded[t]["lines"].get(mutant.module, ()))]
     blind = [test for test in mine if test.split("::")[0] in map(path_of, ELSEWHERE)]
     chosen = {*covering, *blind} if covering else mine
-    return sorted(chosen, key=lambda test: recorded[test]["seconds"])
+    return sorted(chosen, key=lambda test: (recorded[test]["slow"], recorded[test]["seconds"]))
 
 
 def survivors_and_killed(folders, mutants, recorded):
@@ -279,17 +282,20 @@ def main():
             if options.sample:
                 random.Random(0).shuffle(mutants)
                 mutants = mutants[: options.sample]
-            begin, survivors = time.monotonic(), []
+            begin, survivors, by_slow_ones = time.monotonic(), [], 0
             for mutant, killer in survivors_and_killed(folders, mutants, recorded):
+                if recorded.get(killer, {}).get("slow"):
+                    by_slow_ones += 1
+                    print(f"{module}.py killed by {killer} alone\n{difference(mutant)}", flush=True)
                 if killer is None:
                     survivors.append(mutant)
                     print(f"{module}.py survived {mutant.operator}\n{difference(mutant)}", flush=True)
             seconds, killed = time.monotonic() - begin, len(mutants) - len(survivors)
-            table.append(
-                f"{module:10} {total:7} {len(mutants):7} {killed:7} {killed / len(mutants):7.1%} {seconds:7.0f}"
-            )
+            quick = killed - by_slow_ones
+            rates = f"{killed:7} {killed / len(mutants):7.1%} {quick:7} {quick / len(mutants):7.1%}"
+            table.append(f"{module:10} {total:7} {len(mutants):7} {rates} {seconds:7.0f}")
             print(table[-1], flush=True)
-    print("\n".join(["module     mutants  tested  killed    rate seconds", *table]))
+    print("\n".join(["module     mutants  tested  killed    rate   quick    rate seconds", *table]))
 
 
 if __name__ == "__main__":

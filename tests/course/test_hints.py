@@ -48,6 +48,7 @@ def test_has_hints(name):
     assert signature.return_annotation is not inspect.Signature.empty
 
 
+@pytest.mark.slow
 @needs_mypy
 def test_they_pass_the_type_checker(tmp_path):
     command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path)]
@@ -55,6 +56,7 @@ def test_they_pass_the_type_checker(tmp_path):
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.slow
 @needs_mypy
 def test_a_program_that_uses_the_course_is_checked_by_them(tmp_path):
     (tmp_path / "program.py").write_text("from vae_keras import train\ntrain(1, 2, epochs='three')\n")

@@ -16,6 +16,8 @@ import pytest
 
 import vae_keras
 
+pytestmark = pytest.mark.slow
+
 TESTS = pathlib.Path(__file__).parents[1]
 PACKAGE = pathlib.Path(vae_keras.__file__).parent
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+pytestmark = pytest.mark.slow
+
 FILE = pathlib.Path(__file__).parents[2] / "benchmarks" / "reproduce.py"
 
 

@@ -13,6 +13,8 @@ from test_course import NOTEBOOKS, ROOT, ROWS, sections
 
 import vae_keras
 
+pytestmark = pytest.mark.slow
+
 for package in ("myst_nb", "sphinx_book_theme", "sphinx_copybutton", "sphinx-mathjax-offline"):
     pytest.importorskip(package, reason='the site is built with pip install -e ".[site]"')
 bs4 = pytest.importorskip("bs4")

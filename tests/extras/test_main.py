@@ -67,12 +67,14 @@ def test_help_has_an_example_of_each_command(capsys):
         assert _parser().parse_args([command, *arguments.split()]).run.__name__ == command
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own_it_writes_a_picture_and_nothing_to_stderr(saved):
     done = in_a_process("sample", "vae.keras", "samples.png", "--n", "6", "--columns", "3")
     assert (done.returncode, done.stdout, done.stderr) == (0, "wrote samples.png: 6 images\n", "")
     assert picture("samples.png").shape == (2 * 28, 3 * 28)
 
 
+@pytest.mark.slow
 def test_an_error_in_a_process_of_its_own_is_one_line_without_a_traceback(folder):
     done = in_a_process("sample", "nothing.keras", "samples.png")
     assert (done.returncode, done.stdout) == (2, "")

@@ -27,6 +27,8 @@ from small import small_decoder, small_encoder, small_vae
 from vae_keras import VAE, Autoencoder, load_data, load_model, train, train_on_workers, training
 from vae_keras.extras import workers
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 4
 PATIENCE = 200  # seconds, for what takes about ten
 

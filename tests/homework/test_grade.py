@@ -19,6 +19,8 @@ from submissions import (
     writes_outside,
 )
 
+pytestmark = pytest.mark.slow
+
 notebooks, pages, collect, student_of = grade.notebooks, grade.pages, grade.collect, grade.student_of
 LEFT_OUT = {"training", "SamplingLayer", "check-SamplingLayer", "MyVAE", "check-MyVAE"}  # what takes long
 

@@ -23,6 +23,7 @@ def held_out_loss(model, x):
     return model.evaluate(x, batch_size=1000, verbose=0, return_dict=True)["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vae-2d", "ae-16d"])
 def test_the_recipe_trained_again_on_the_digits_gives_what_the_file_says(digits, name):
     # On one CPU, other threads and other kernels changed the first epoch's loss by 1e-6 of it, and the held-out loss

@@ -32,7 +32,7 @@ SICK = {
 
 
 @pytest.mark.parametrize("terms", SICK)
-def test_training_stops_at_the_first_loss_that_is_not_finite_and_names_the_term(no_xla, images, terms):
+def test_training_stops_at_the_first_loss_that_is_not_finite_and_names_the_term(eager, images, terms):
     with pytest.raises(FloatingPointError, match=f": {terms} stopped being finite by step 2.*learning_rate.*Received"):
         train(SICK[terms](), images, batch_size=65, verbose=False)
 
@@ -44,7 +44,7 @@ def test_it_serves_fit_too(images):
         vae.fit(images, batch_size=65, callbacks=[TerminateOnNaN()], verbose=0)
 
 
-def test_a_backup_before_the_first_nan_is_kept(no_xla, monkeypatch, images, tmp_path):
+def test_a_backup_before_the_first_nan_is_kept(eager, monkeypatch, images, tmp_path):
     def poison(self, epoch, logs=None):
         if epoch == 1:
             nan_in_its_decoder(self.model)
@@ -68,7 +68,7 @@ def events(folder):
     return found
 
 
-def test_tensorboard_gets_both_terms_of_each_epoch(no_xla, images, tmp_path):
+def test_tensorboard_gets_both_terms_of_each_epoch(eager, images, tmp_path):
     pytest.importorskip("tensorboard")
     board = TensorBoard(tmp_path, images)
     logs = train(small_vae(), images, epochs=2, validation_data=images, verbose=False, callbacks=[board]).history
@@ -88,7 +88,7 @@ def test_tensorboard_gets_both_terms_of_each_epoch(no_xla, images, tmp_path):
     ],
     ids=["2-d VAE", "3-d VAE", "autoencoder"],
 )
-def test_tensorboard_gets_pictures_of_each_epoch(no_xla, images, tmp_path, build, tags):
+def test_tensorboard_gets_pictures_of_each_epoch(eager, images, tmp_path, build, tags):
     pytest.importorskip("tensorboard")
     train(build(), images, epochs=2, verbose=False, learning_rate=0.1, callbacks=[TensorBoard(tmp_path, images)])
     written = events(tmp_path / "pictures")
@@ -102,7 +102,7 @@ def test_tensorboard_gets_pictures_of_each_epoch(no_xla, images, tmp_path, build
     assert plt.get_fignums() == []
 
 
-def test_tensorboard_shows_images_of_any_shape(no_xla, tmp_path):
+def test_tensorboard_shows_images_of_any_shape(eager, tmp_path):
     pytest.importorskip("tensorboard")
     x, z = keras.Input((4, 6, 3)), keras.Input((3,))
     flat = keras.layers.Flatten()(x)
@@ -116,7 +116,7 @@ def test_tensorboard_shows_images_of_any_shape(no_xla, tmp_path):
     assert samples.shape == (8 * 4, 8 * 6, 3)
 
 
-def test_images_of_another_shape_than_the_models_are_told_before_the_first_step(no_xla, images, tmp_path):
+def test_images_of_another_shape_than_the_models_are_told_before_the_first_step(eager, images, tmp_path):
     pytest.importorskip("tensorboard")
     vae = small_vae()
     board = TensorBoard(tmp_path, np.zeros((3, 4, 6, 3), "float32"))
@@ -125,7 +125,7 @@ def test_images_of_another_shape_than_the_models_are_told_before_the_first_step(
     assert vae.optimizer.iterations == 0
 
 
-def test_tensorboard_changes_no_training(no_xla, images, tmp_path):
+def test_tensorboard_changes_no_training(eager, images, tmp_path):
     pytest.importorskip("tensorboard")
 
     def trained(callbacks):

@@ -192,7 +192,7 @@ def test_train_takes_a_dataset_as_it_is(images, no_xla, kind):
         np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_train_uses_an_optimizer_as_it_is(images, no_xla):
+def test_train_uses_an_optimizer_as_it_is(images, eager):
     vae, optimizer = small_vae(), keras.optimizers.SGD(0.01, momentum=0.9)
     train(vae, images, epochs=1, batch_size=65, optimizer=optimizer, verbose=False)
     assert vae.optimizer is optimizer
@@ -236,7 +236,7 @@ def test_every_callback_of_keras_has_a_row():
 
 @both
 @pytest.mark.parametrize("name", [name for name, make in CALLBACKS.items() if make])
-def test_a_callback_of_keras_serves_train_and_fit(images, no_xla, tmp_path, build, name):
+def test_a_callback_of_keras_serves_train_and_fit(images, eager, tmp_path, build, name):
     for how in ("train", "fit"):
         folder = tmp_path / how
         folder.mkdir()
@@ -257,7 +257,7 @@ def test_a_callback_of_keras_serves_train_and_fit(images, no_xla, tmp_path, buil
 
 
 @both
-def test_swapping_in_averaged_weights_serves_too(images, no_xla, build):
+def test_swapping_in_averaged_weights_serves_too(images, eager, build):
     optimizer = keras.optimizers.Adam(use_ema=True, ema_overwrite_frequency=None)
     swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
     history = train(build(), images, epochs=2, optimizer=optimizer, callbacks=swap, verbose=False)
@@ -346,7 +346,7 @@ class OwnEncoder(layers.Layer):
 
 
 @pytest.mark.parametrize("form", ["tuple", "list", "dictionary"])
-def test_a_layer_as_encoder_trains_saves_and_measures(images, no_xla, tmp_path, form):
+def test_a_layer_as_encoder_trains_saves_and_measures(images, eager, tmp_path, form):
     vae = VAE(OwnEncoder(form), small_decoder(), seed=1)
     mean, log_var = vae.encode(images)
     assert log_var.mean() < mean.mean() - 2  # each is what it is called
@@ -461,7 +461,7 @@ class WithHead(VAE):
 
 
 @pytest.mark.parametrize("how", ["fit", "train"])
-def test_a_subclass_may_have_layers_and_metrics_of_its_own(images, no_xla, how):
+def test_a_subclass_may_have_layers_and_metrics_of_its_own(images, eager, how):
     model = WithHead(small_encoder(), small_decoder())
     if how == "train":
         history = train(model, images, epochs=2, verbose=False)

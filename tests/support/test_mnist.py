@@ -535,6 +535,7 @@ def test_a_host_that_does_not_deliver_is_left_in_time_and_named(
     assert not empty_machine.exists()
 
 
+@pytest.mark.slow
 def test_a_host_that_drips_is_left_after_5_seconds(empty_machine, mirror):
     mirror(drips)
     start = time.perf_counter()

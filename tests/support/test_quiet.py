@@ -21,6 +21,7 @@ def test_everything_that_is_promised_can_be_imported():
     assert all(callable(getattr(vae_keras, name)) for name in vae_keras.__all__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [{}, {"TF_CPP_MIN_LOG_LEVEL": "3"}], ids=["first", "started by a process that did"])
 def test_importing_prints_nothing(level):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"} | level
@@ -29,6 +30,7 @@ def test_importing_prints_nothing(level):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "start",
     ["sys.stderr = None", "os.close(2)", "os.close(2); sys.stderr = None", "sys.stderr.close()"],
@@ -41,6 +43,7 @@ def test_it_can_be_imported_without_a_stderr(start):
     assert (done.returncode, done.stdout) == (0, "imported True\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_written_to_stderr_afterwards_is_seen():
     code = "import os, vae_keras; os.write(2, b'seen')"
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}

@@ -14,6 +14,8 @@ import sys
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 STEPS = {"equal parts": 64, "parts of 2 and 1": 67, "a part without images": 65}  # images, in batches of 64
 
 # Logical devices can be made before TensorFlow starts, and only then: so each part runs in a process of its own.

@@ -39,6 +39,7 @@ def killed(x, tmp_path_factory):
     return folders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_training_goes_on_to_the_same_weights_bit_for_bit(whole, killed, x, point):
     saved = (killed[point] / "record.json").exists()
@@ -56,7 +57,7 @@ class Crash(keras.callbacks.Callback):
 
 
 @pytest.fixture
-def crash(no_xla, monkeypatch):
+def crash(eager, monkeypatch):
     """Call `train`, which crashes in its third epoch."""
 
     def until_crash(*args, **options):
@@ -108,7 +109,7 @@ def test_progress_begins_where_the_training_was_killed(crash, x, tmp_path, capsy
     assert "4/4" in last
 
 
-def test_a_training_that_is_complete_keeps_what_else_is_in_its_folder(no_xla, x, tmp_path):
+def test_a_training_that_is_complete_keeps_what_else_is_in_its_folder(eager, x, tmp_path):
     (tmp_path / "thesis.txt").write_text("all of it")
     train(small_vae(), x, epochs=1, verbose=False, backup_dir=tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
@@ -185,7 +186,7 @@ def test_a_backup_with_the_state_of_another_optimizer_is_refused(crash, x, tmp_p
         np.testing.assert_array_equal(weight, old)
 
 
-def test_a_full_disk_costs_the_backup_and_not_the_training(no_xla, monkeypatch, x, tmp_path):
+def test_a_full_disk_costs_the_backup_and_not_the_training(eager, monkeypatch, x, tmp_path):
     def no_space(new, file):
         raise OSError(28, "No space left on device")
 
@@ -195,7 +196,7 @@ def test_a_full_disk_costs_the_backup_and_not_the_training(no_xla, monkeypatch, 
     assert len(history["loss"]) == 1
 
 
-def test_a_trained_model_is_saved_before_its_backup_goes(no_xla, monkeypatch, x, tmp_path):
+def test_a_trained_model_is_saved_before_its_backup_goes(eager, monkeypatch, x, tmp_path):
     def powerless(model, file):
         raise KeyboardInterrupt
 
@@ -237,7 +238,7 @@ def test_a_setting_that_a_callback_changed_comes_from_the_backup(crash, x, tmp_p
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_a_training_that_stops_early_has_as_many_epochs_as_losses(no_xla, x, tmp_path):
+def test_a_training_that_stops_early_has_as_many_epochs_as_losses(eager, x, tmp_path):
     stop = keras.callbacks.EarlyStopping("loss", min_delta=1e9)  # never good enough
     history = train(small_vae(), x, epochs=12, verbose=False, callbacks=stop, backup_dir=tmp_path / "backup")
     assert history.epoch == [0, 1]

@@ -140,6 +140,7 @@ def saved(images, tmp_path_factory):
     return folder, states, before, ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILD)
 def test_a_saved_model_goes_on_in_another_process_bit_for_bit(saved, name):
     folder, states, _, ended = saved

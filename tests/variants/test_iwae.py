@@ -48,6 +48,7 @@ def test_one_draw_gives_the_elbo_of_that_draw(images):
     assert abs(estimates.mean() - kl.numpy().mean()) < 5 * estimates.std() / np.sqrt(len(estimates))
 
 
+@pytest.mark.slow
 def test_the_bound_grows_with_the_draws_to_the_measured_likelihood(images):
     iwae = compiled(small_iwae(samples=3, sigma=0.2, seed=1), keras.optimizers.Adam(1e-2), run_eagerly=False)
     iwae.fit(images, batch_size=65, epochs=30, verbose=0)
@@ -129,7 +130,7 @@ def test_a_saved_model_is_the_same_again(tmp_path, images):
     assert again.evaluate(images, verbose=0) == iwae.evaluate(images, verbose=0)
 
 
-def test_training_goes_on_after_a_kill_unless_the_number_of_draws_is_another(tmp_path, images, no_xla):
+def test_training_goes_on_after_a_kill_unless_the_number_of_draws_is_another(tmp_path, images, eager):
     class Killed(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:

@@ -61,6 +61,7 @@ def test_sigma_converges_to_the_noise_of_the_data(noise):
     assert vae.sigma == pytest.approx(noise, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_likelihood_is_higher_than_at_sigma_one(digits, no_xla):
     (x_train, _), (x_test, _) = digits
     bounds = {}
@@ -74,6 +75,7 @@ def test_the_likelihood_is_higher_than_at_sigma_one(digits, no_xla):
     assert bounds["learned"] > bounds[1.0] + 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_learns_the_same_sigma(images, policy):
     sigmas = {}

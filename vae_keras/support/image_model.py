@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from vae_keras.support.device import check_is_there
 from vae_keras.support.files import saved_whole
 from vae_keras.support.inputs import look_at
 
@@ -93,6 +94,7 @@ class ImageModel(keras.Model):
 
     def check_ready(self, method: str) -> None:
         """Raise a ValueError where `fit`, `evaluate` or their kind cannot do what is asked for."""
+        check_is_there(self.trainable_variables)
         config: dict[str, Any] = (self.get_compile_config() or {}) if self.compiled else {}
         given = [
             name for name in ("loss", "metrics", "weighted_metrics") if config.get(name) is not None

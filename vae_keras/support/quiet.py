@@ -1,4 +1,4 @@
-"""Import TensorFlow without its start-up lines, and make sure that Keras runs on it.
+"""Import TensorFlow without its start-up lines; make sure that Keras and the device are right.
 
 TensorFlow writes those lines straight to file descriptor 2; they tell a student nothing. Whoever
 wants them, to see why a GPU is not used, sets TF_CPP_MIN_LOG_LEVEL=0.
@@ -39,3 +39,7 @@ if keras.backend.backend() != "tensorflow":
         "vae_keras needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow before Keras is "
         f"imported. Received: backend {keras.backend.backend()!r}"
     )
+
+from vae_keras.support.device import check_device_is_seen  # noqa: E402
+
+check_device_is_seen()

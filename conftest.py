@@ -1,0 +1,126 @@
+"""What one run of `pytest` does: quick or everything, on which images, on which device.
+
+`pytest` runs what is quick: unit tests, every notebook and every homework, on the offline digits. Tests that kill
+processes, start workers, plant mistakes, grade a class, drive a browser or build the site carry the mark `slow`; they
+run with `--everything`, and where their file is named. `--gpu` tests nothing but a GPU.
+"""
+
+import os
+import pathlib
+import re
+
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+MNIST = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser() / "mnist"
+MINUTES = {"quick": 9, "everything": 30}  # of one core at 200 GFLOP/s
+GPU_ENVIRONMENT = {
+    "VAE_KERAS_DEVICE": "GPU",  # vae_keras then refuses to work elsewhere, in notebooks' kernels, too
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first process takes the whole memory
+    "TF_DETERMINISTIC_OPS": "1",  # as tf.config.experimental.enable_op_determinism()
+    "NVIDIA_TF32_OVERRIDE": "0",  # products in float32, as what they are compared with
+}
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("vae_keras", "the course")
+    group.addoption(
+        "--everything",
+        action="store_true",
+        help="also what takes long: killed processes, workers, planted mistakes, a class graded, a browser, the site, "
+        "and the notebooks on MNIST where tensorflow-datasets has prepared it",
+    )
+    group.addoption(
+        "--gpu",
+        action="store_true",
+        help="test a GPU: fail at once where TensorFlow sees none, here or in a notebook, or a model is not on it",
+    )
+
+
+def pytest_configure(config):
+    os.environ.setdefault("VAE_KERAS_DATA", "digits")
+    if config.getoption("gpu"):
+        os.environ.update(GPU_ENVIRONMENT)
+        try:
+            from vae_keras.support import device
+
+            device.check_device_is_seen()
+        except RuntimeError as refusal:
+            raise pytest.UsageError(f"--gpu: {refusal}") from None
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Of `-n auto`: all cores for many files; for one, or for none that are known, no other process."""
+    one_file = len(config.args) == 1 and pathlib.Path(config.args[0].partition("::")[0]).is_file()
+    few = one_file or config.getoption("collectonly")
+    return 0 if few else min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(), 8)
+
+
+def pytest_report_header(config):
+    if config.args_source is not config.ArgsSource.TESTPATHS:
+        return None
+    extent = "everything" if config.getoption("everything") else "quick"
+    images = os.environ["VAE_KERAS_DATA"] + (" and MNIST" if on_mnist_too(config) else "")
+    cores = config.getoption("numprocesses") or 1
+    more = "" if extent == "everything" else "; `pytest --everything` does more (`pytest --help`)"
+    return (
+        f"the course: unit tests, notebooks and homework, on {images}; about {MINUTES[extent] / cores:.0f} minutes on "
+        f"{cores} {'cores' if cores > 1 else 'core'}{more}"
+    )
+
+
+# What is slow
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is slow, but where it is asked for, all at once or by its file's name."""
+    if config.getoption("everything"):
+        return
+    named = {pathlib.Path(argument.partition("::")[0]).resolve() for argument in config.args}
+    left_out = [item for item in items if item.get_closest_marker("slow") and item.path not in named]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+# Notebooks
+
+
+def on_mnist_too(config):
+    return config.getoption("everything") and os.environ["VAE_KERAS_DATA"] == "digits" and MNIST.is_dir()
+
+
+class OnMnist(IPyNbFile):
+    """A notebook whose kernel works on MNIST."""
+
+    def setup(self):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VAE_KERAS_DATA", "mnist")
+            super().setup()
+
+
+def pytest_collect_file(file_path, parent):
+    if file_path.suffix == ".ipynb" and on_mnist_too(parent.config):
+        name = f"{file_path.relative_to(parent.config.rootpath).as_posix()}[mnist]"
+        return OnMnist.from_parent(parent, path=file_path, name=name, nodeid=name)
+    return None
+
+
+def pytest_runtest_setup(item):
+    if isinstance(item, IPyNbCell) and hasattr(item.parent, "broken_by"):
+        pytest.skip(f"{item.parent.broken_by} ended in an error")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Of a cell that fails, say what it says: a claim its statement; after another error the rest is skipped."""
+    report = yield
+    trace = re.sub(r"\x1b\[[\d;]*m", "", getattr(call.excinfo and call.excinfo.value, "inner_traceback", None) or "")
+    if isinstance(item, IPyNbCell) and trace.strip():
+        where, *_, error = re.split(r"\n\n(?=\S)", trace.strip())
+        frame = "\n".join(where.splitlines()[2:])
+        report.longrepr = f"{error.strip()[:1500]}\n\n{frame}"
+        if not error.startswith("AssertionError"):
+            item.parent.broken_by = item.name
+    return report
