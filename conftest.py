@@ -13,6 +13,7 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 MNIST = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser() / "mnist"
+ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 MINUTES = {"quick": 9, "everything": 30}  # of one core at 200 GFLOP/s
 GPU_ENVIRONMENT = {
     "VAE_KERAS_DEVICE": "GPU",  # vae_keras then refuses to work elsewhere, in notebooks' kernels, too
@@ -39,6 +40,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     os.environ.setdefault("VAE_KERAS_DATA", "digits")
+    if config.getoption("numprocesses", None):  # each core has a test of its own: its threads would only wait
+        os.environ.update({name: os.environ.get(name, "1") for name in ONE_THREAD})
     if config.getoption("gpu"):
         os.environ.update(GPU_ENVIRONMENT)
         try:

@@ -202,6 +202,7 @@ def grows(averages):
     return min(steps) > -6 and gain(averages[0], averages[-1]) > 6
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), st.sampled_from(["gaussian", "bernoulli"]), floats(0.25, 1))
 @settings(max_examples=4)
 def test_log_likelihood_is_above_the_elbo_and_grows_with_samples(images, weights, likelihood, sigma):
@@ -211,6 +212,7 @@ def test_log_likelihood_is_above_the_elbo_and_grows_with_samples(images, weights
     assert grows(averages)
 
 
+@pytest.mark.slow
 @given(floats(1, 1.5), floats(-1, 0.5), st.integers(1, 2))
 @settings(max_examples=4)
 def test_log_likelihood_grows_from_the_elbo_towards_the_true_value(mean, log_var, latent_dim):

@@ -54,6 +54,7 @@ def in_a_process(*arguments):
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_help_has_an_example_of_each_command(capsys):
     done = in_a_process("--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -93,6 +94,7 @@ def test_train_shows_progress_and_saves_what_it_was_asked_for(folder, capsys):
     assert int(vae.optimizer.iterations) == 12  # 1,500 images in batches of 125
 
 
+@pytest.mark.slow
 def test_train_with_the_same_seed_gives_the_same_weights(folder):
     for file, seed in (("a.keras", "1"), ("b.keras", "1"), ("c.keras", "2")):
         main(["train", file, "--epochs", "1", "--seed", seed])

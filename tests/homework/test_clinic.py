@@ -21,6 +21,7 @@ def not_written(patient):
     raise NotImplementedError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tests", SETS.values(), ids=SETS)
 def test_right_tests_score_8_and_are_told_the_sources(tests, capsys):
     assert score(tests) == 8
@@ -47,6 +48,7 @@ def test_wrong_tests_score_0_and_are_told_why(test, result, capsys):
     assert "Published" not in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", NUMBERS)
 def test_tempting_tests_kill_nothing(number, capsys):
     for test in TEMPTING[number]:

@@ -28,7 +28,8 @@ def answers(kind):
     for assignment in ASSIGNMENTS:
         for task, those in getattr(importlib.import_module(f"answers.{assignment}"), kind).items():
             for label, answer in those.items() if isinstance(those, dict) else enumerate(those):
-                yield pytest.param(task, answer, id=f"{task}: {label}")
+                marks = [pytest.mark.slow] if assignment == "clinic" else []  # each tries its tests on eight models
+                yield pytest.param(task, answer, id=f"{task}: {label}", marks=marks)
 
 
 def mistakes():

@@ -130,6 +130,7 @@ def test_files_are_made_from_what_is_committed_alone(monkeypatch):
         make.main()
 
 
+@pytest.mark.slow
 def test_making_one_writes_a_file_that_opens(monkeypatch, no_xla, tmp_path, digits):
     """The whole script, on 100 images and for one epoch."""
     (x, y), held_out = digits

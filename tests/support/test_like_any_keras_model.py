@@ -125,6 +125,7 @@ def test_class_numbers_as_y_change_nothing(images, labels, build, shape):
     assert model.evaluate(images, labels.reshape(shape), verbose=0) == model.evaluate(images, verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["fit", "train", "train on a dataset"])
 def test_denoising_comes_nearer_to_the_clean_image(digits, no_xla, how):
     clean = digits[0][0][:500]

@@ -18,15 +18,15 @@ pytestmark = pytest.mark.slow
 
 STEPS = {"equal parts": 64, "parts of 2 and 1": 67, "a part without images": 65}  # images, in batches of 64
 
-# Logical devices can be made before TensorFlow starts, and only then: so each part runs in a process of its own.
+# Logical devices can be made before TensorFlow starts, and only then: so all parts run in a process of their own.
 SCRIPT = """
-import contextlib, sys
+import contextlib, itertools, sys
 import vae_keras
 import keras, numpy as np, tensorflow as tf
 from small import small_decoder, small_encoder, small_vae
 from vae_keras import IWAE, VAE, Autoencoder, load_data, train
 
-part, *counts = sys.argv[1:]
+counts = sys.argv[1:]
 tf.config.set_visible_devices([], "GPU")
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -84,12 +84,13 @@ def compiled(build, replicas, learning_rate=0.01):
 
 
 def keep(name, model, metrics=None):
-    found.update({f"{name}/{i}": weight.numpy() for i, weight in enumerate(model.trainable_variables)})
+    found.update({f"{part}: {name}/{i}": weight.numpy() for i, weight in enumerate(model.trainable_variables)})
     if metrics:
-        found[f"{name}/metrics"] = np.array([metrics[key] for key in sorted(metrics)])
+        found[f"{part}: {name}/metrics"] = np.array([metrics[key] for key in sorted(metrics)])
 
 
-for replicas in strategies:
+trained = [f"train {kind}" for kind in ("noiseless_vae", "conv_vae", "conv_autoencoder")]
+for part, replicas in itertools.product([*kinds, "noise", *trained], strategies):
     if part in kinds:
         model = compiled(kinds[part], replicas, 1.5e-3 if part == "learning_sigma" else 0.01)
         keep(f"0/{replicas}", model)
@@ -107,22 +108,28 @@ for replicas in strategies:
         same_image = np.repeat(x[:1], replicas, axis=0)  # one for each replica
         tested = model.evaluate(same_image, batch_size=replicas, verbose=0)[1]
         history = model.fit(same_image, batch_size=replicas, epochs=2, verbose=0).history  # two steps
-        found[f"{replicas}"] = [tested, *history["reconstruction_loss"]]
+        found[f"{part}: {replicas}"] = [tested, *history["reconstruction_loss"]]
 
 np.savez(sys.stdout.buffer, **found)
 """
 
 
 @functools.cache
-def found(part):
+def all_found():
     here = str(pathlib.Path(__file__).parents[1])
     paths = os.pathsep.join([here, *filter(None, sys.path)])  # this process's vae_keras, wherever it is
     environment = {**os.environ, "PYTHONPATH": paths, "VAE_KERAS_DATA": "digits"}
-    command = [sys.executable, "-c", SCRIPT, part, *map(str, STEPS.values())]
+    command = [sys.executable, "-c", SCRIPT, *map(str, STEPS.values())]
     done = subprocess.run(command, env=environment, capture_output=True)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
     with np.load(io.BytesIO(done.stdout)) as arrays:
         return dict(arrays)
+
+
+def found(part):
+    """What the script found in one of its parts."""
+    named = (key.split(": ") for key in all_found())
+    return {name: all_found()[f"{key}: {name}"] for key, name in named if key == part}
 
 
 def weights(part, run):

@@ -245,6 +245,7 @@ def test_a_training_that_stops_early_has_as_many_epochs_as_losses(eager, x, tmp_
     assert len(history.history["loss"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["patience", "rate", "annealing"])
 def test_what_callbacks_count_goes_on(crash, x, tmp_path, kind):
     def callback(model):

@@ -152,6 +152,7 @@ def test_a_saved_model_goes_on_in_another_process_bit_for_bit(saved, name):
         assert found["iterations"] > 0
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_saves_leaves_the_older_file(saved):
     folder, _, before, ended = saved
     assert ended.stdout.split() == ["saves"]

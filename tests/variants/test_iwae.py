@@ -38,6 +38,7 @@ def test_the_terms_add_up_to_the_mean_of_the_weights(images, likelihood):
     np.testing.assert_allclose(bound(iwae, images), np.log(np.mean(np.exp(log_weights), axis=1)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_draw_gives_the_elbo_of_that_draw(images):
     iwae = small_iwae(samples=1, seed=1)
     vae = VAE(iwae.encoder, iwae.decoder, seed=1)

@@ -51,6 +51,7 @@ def test_minus_the_loss_is_the_elbo_without_its_constant(images):
     assert elbo(vae, images, samples=8, seed=1) == pytest.approx(-loss - HALF_LOG_2_PI, abs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.05, 0.2])
 def test_sigma_converges_to_the_noise_of_the_data(noise):
     x = np.clip(0.5 + np.random.default_rng(0).normal(0, noise, (500, 28, 28, 1)), 0, 1).astype("float32")

@@ -62,6 +62,9 @@ def name_classes(ax: Axes, codes: np.ndarray, labels: np.ndarray) -> None:
         text.set_fontsize(15 if len(f"{name}") <= 2 else 10)
         outline = "black" if np.dot(to_rgb(style.colour), (0.3, 0.6, 0.1)) > 0.6 else "white"
         text.set_path_effects([effects.withStroke(linewidth=3, foreground=outline)])
-        while any(text.get_window_extent().overlaps(other) for other in taken):
-            text.xyann = (0, text.xyann[1] + (1 if place[1] < middle else -1))
-        taken.append(text.get_window_extent())
+        box = text.get_window_extent().padded(0.5)  # half a pixel: texts are drawn on whole ones
+        point, up = text.figure.dpi / 72, 0
+        while any(box.translated(0, point * up).overlaps(other) for other in taken):
+            up += 1 if place[1] < middle else -1
+        text.xyann = (0, up)
+        taken.append(box.translated(0, point * up))
