@@ -235,7 +235,7 @@ def test_every_callback_of_keras_has_a_row():
     assert shipped <= set(CALLBACKS)
 
 
-@both
+@pytest.mark.parametrize("build", [small_vae, pytest.param(small_autoencoder, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [name for name, make in CALLBACKS.items() if make])
 def test_a_callback_of_keras_serves_train_and_fit(images, eager, tmp_path, build, name):
     for how in ("train", "fit"):

@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -148,10 +149,22 @@ OTHER = {
 }
 
 
+BACKED_UP = {"epochs": 4, "batch_size": 100, "learning_rate": 3e-3, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def a_backup(x, tmp_path_factory):
+    """The folder of a training that crashed in its third epoch."""
+    folder = tmp_path_factory.mktemp("backup")
+    with pytest.raises(KeyboardInterrupt):
+        train(small_vae(), x, **BACKED_UP, backup_dir=folder, callbacks=Crash(), verbose=False)
+    return folder
+
+
 @pytest.mark.parametrize("name", OTHER)
-def test_the_backup_of_another_training_is_refused_and_kept(crash, x, tmp_path, name):
-    options = {"epochs": 4, "batch_size": 100, "learning_rate": 3e-3, "seed": 1, "backup_dir": tmp_path}
-    crash(small_vae(), x, **options)
+def test_the_backup_of_another_training_is_refused_and_kept(eager, a_backup, x, tmp_path, name):
+    shutil.copytree(a_backup, tmp_path, dirs_exist_ok=True)
+    options = {**BACKED_UP, "backup_dir": tmp_path}
     files = {file: file.read_bytes() for file in tmp_path.iterdir()}
     build, other_options = OTHER[name]
     model, images = build(x)
@@ -165,11 +178,11 @@ def test_the_backup_of_another_training_is_refused_and_kept(crash, x, tmp_path, 
 
 @pytest.mark.parametrize("file", ["state-2.weights.h5", "record.json"])
 @pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"", lambda whole: b"[1]"])
-def test_a_damaged_backup_is_refused(crash, x, tmp_path, file, damage):
-    crash(small_vae(), x, epochs=4, backup_dir=tmp_path)
+def test_a_damaged_backup_is_refused(eager, a_backup, x, tmp_path, file, damage):
+    shutil.copytree(a_backup, tmp_path, dirs_exist_ok=True)
     (tmp_path / file).write_bytes(damage((tmp_path / file).read_bytes()))
     with pytest.raises(ValueError, match=r"delete this one to start anew.*a backup that cannot be read"):
-        train(small_vae(), x, epochs=4, backup_dir=tmp_path)
+        train(small_vae(), x, **BACKED_UP, backup_dir=tmp_path)
 
 
 def test_a_backup_with_the_state_of_another_optimizer_is_refused(crash, x, tmp_path):

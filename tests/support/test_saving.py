@@ -160,9 +160,32 @@ def test_a_process_killed_while_it_saves_leaves_the_older_file(saved):
     assert {file.name: file.read_bytes() for file in folder.glob("*.keras")} == before
 
 
+@pytest.fixture(scope="module")
+def two_saved(images, tmp_path_factory):
+    """Folder of two files, and what each model went on to."""
+    folder, states = tmp_path_factory.mktemp("two"), {}
+    for name in ("autoencoder-dense", "vae-gaussian-dense"):
+        keras.utils.set_random_seed(0)
+        model = trained(BUILD[name](), images)
+        model.save(folder / f"{name}.keras")
+        states[name] = state_of(model, images, CODES)
+    return folder, states
+
+
+@pytest.mark.parametrize("name", ["autoencoder-dense", "vae-gaussian-dense"])
+def test_a_loaded_model_goes_on_bit_for_bit(two_saved, images, name):
+    folder, states = two_saved
+    found = state_of(load_model(folder / f"{name}.keras"), images, CODES)
+    assert found.keys() == states[name].keys()
+    for key, expected in states[name].items():
+        np.testing.assert_array_equal(found[key], expected, err_msg=key)
+
+
 @pytest.mark.parametrize("name", BUILD)
-def test_a_saved_model_keeps_its_options(saved, name):
-    model, again = BUILD[name](), load_model(saved[0] / f"{name}.keras")
+def test_a_saved_model_keeps_its_options(tmp_path, name):
+    model = BUILD[name]()
+    model.save(tmp_path / f"{name}.keras")
+    again = load_model(tmp_path / f"{name}.keras")
     assert type(again) is type(model)
     options = ["name", "dtype_policy", "latent_dim"]
     options += ["likelihood", "sigma", "beta", "reconstruction_weight"] if isinstance(model, VAE) else []
@@ -188,8 +211,8 @@ def test_a_seed_is_saved_whether_it_was_given_or_drawn(tmp_path):
         assert load_model(tmp_path / "vae.keras").seed == vae.seed
 
 
-def test_a_saved_autoencoder_still_knows_its_box(saved):
-    assert load_model(saved[0] / "autoencoder-dense.keras").sample(3, seed=1).shape == (3, 28, 28, 1)
+def test_a_saved_autoencoder_still_knows_its_box(two_saved):
+    assert load_model(two_saved[0] / "autoencoder-dense.keras").sample(3, seed=1).shape == (3, 28, 28, 1)
 
 
 @pytest.mark.parametrize("trainable", [True, False])
@@ -316,10 +339,10 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("what", DAMAGED)
-def test_a_file_that_is_no_model_is_named(saved, tmp_path, what):
+def test_a_file_that_is_no_model_is_named(two_saved, tmp_path, what):
     damage, message = DAMAGED[what]
     file = tmp_path / {"weights alone": "vae.weights.h5", "random bytes": "vae"}.get(what, "vae.keras")
-    damage(file, (saved[0] / "vae-gaussian-dense.keras").read_bytes())
+    damage(file, (two_saved[0] / "vae-gaussian-dense.keras").read_bytes())
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         load_model(file)
     assert str(file) in str(caught.value) or repr(str(file)) in str(caught.value)
