@@ -303,7 +303,8 @@ for make in (vae_keras.make_vae, vae_keras.make_autoencoder):
 def test_conv_trains_whatever_keras_json_says_of_channels(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first", "backend": "tensorflow"}))
     paths = os.pathsep.join([str(pathlib.Path(sys.modules["vae_keras"].__file__).parents[1]), *filter(None, sys.path)])
-    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""}
+    no_gpu = {"CUDA_VISIBLE_DEVICES": "", "VAE_KERAS_DEVICE": ""}
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": paths, **no_gpu}
     done = subprocess.run(
         [sys.executable, "-c", CHANNELS_FIRST], env=environment, capture_output=True, text=True, check=False
     )

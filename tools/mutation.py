@@ -44,7 +44,7 @@ TESTS = {
     "layers": ("layers", "properties", "bad_input"),
     "losses": ("losses", "properties", "bad_input"),
     "measures": ("measures", "properties", "bad_input"),
-    "models": ("models", "bad_input", "callbacks", "saving", "replicas"),
+    "models": ("models", "learned_sigma", "like_any_keras_model", "bad_input", "callbacks", "saving", "replicas"),
 }
 ELSEWHERE = ("saving", "replicas")  # run the package in other processes, too: what is recorded here does not say so
 Mutant = collections.namedtuple("Mutant", "module operator line code")

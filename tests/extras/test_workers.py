@@ -156,7 +156,7 @@ def start(folder, ports, jobs, killed=None, seed=0):
         code = (
             f"import vae_keras, test_workers; test_workers.run({jobs!r}, {seed + index}, {3 if index == killed else 0})"
         )
-        environment = {**os.environ, **threads, "PYTHONPATH": paths, "no_proxy": "127.0.0.1"}
+        environment = {**os.environ, **threads, "PYTHONPATH": paths, "no_proxy": "127.0.0.1", "VAE_KERAS_DEVICE": ""}
         environment["TF_CONFIG"] = json.dumps(tf_config)
         running.append(
             subprocess.Popen(

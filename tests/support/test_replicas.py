@@ -118,7 +118,7 @@ np.savez(sys.stdout.buffer, **found)
 def all_found():
     here = str(pathlib.Path(__file__).parents[1])
     paths = os.pathsep.join([here, *filter(None, sys.path)])  # this process's vae_keras, wherever it is
-    environment = {**os.environ, "PYTHONPATH": paths, "VAE_KERAS_DATA": "digits"}
+    environment = {**os.environ, "PYTHONPATH": paths, "VAE_KERAS_DATA": "digits", "VAE_KERAS_DEVICE": ""}
     command = [sys.executable, "-c", SCRIPT, *map(str, STEPS.values())]
     done = subprocess.run(command, env=environment, capture_output=True)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
