@@ -702,3 +702,12 @@ def test_a_summary_leaves_nothing_unknown_before_and_after_training(images, buil
     model.fit(images, verbose=0)
     after, _ = summary_rows(model, expand_nested=expand_nested)
     assert after == before
+
+
+def test_an_autoencoders_box_is_that_of_the_last_epochs_codes(images):
+    autoencoder = small_autoencoder()
+    autoencoder.compile(keras.optimizers.SGD(0.0), jit_compile=False, run_eagerly=True)
+    for seen in (images, images[:5]):  # the second time fewer: what was seen before is forgotten
+        autoencoder.fit(seen, batch_size=64, verbose=0)
+        codes = autoencoder.encode(seen)
+        np.testing.assert_allclose(autoencoder.code_box, [codes.min(axis=0), codes.max(axis=0)], rtol=1e-5, atol=1e-6)
