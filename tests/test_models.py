@@ -711,3 +711,20 @@ def test_an_autoencoders_box_is_that_of_the_last_epochs_codes(images):
         autoencoder.fit(seen, batch_size=64, verbose=0)
         codes = autoencoder.encode(seen)
         np.testing.assert_allclose(autoencoder.code_box, [codes.min(axis=0), codes.max(axis=0)], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [VAE, Autoencoder])
+def test_both_networks_are_told_that_they_are_trained(images, kind):
+    z = keras.Input((2,))
+    heads = ("mean", "log_var") if kind is VAE else ("code",)
+    x = keras.layers.BatchNormalization()(keras.layers.Dense(784)(z))
+    decoder = keras.Model(z, keras.layers.Reshape((28, 28, 1))(x))
+    pixels = keras.Input((28, 28, 1))
+    flat = keras.layers.BatchNormalization()(keras.layers.Flatten()(pixels))
+    encoder = keras.Model(pixels, [keras.layers.Dense(2, name=head)(flat) for head in heads])
+    model = kind(encoder, decoder)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=False, run_eagerly=True)
+    for step, moves in ((model.test_on_batch, False), (model.train_on_batch, True)):
+        step(images)
+        for network in (encoder, decoder):  # batch normalization's moving mean, at first 0
+            assert np.any(network.non_trainable_variables[0].numpy()) == moves
