@@ -23,10 +23,8 @@ extensions = [
     "pages",  # beside this file: writes the pages
 ]
 root_doc = "index"
-exclude_patterns = [
-    "on_a_gpu.md",
-    "several_machines.md",
-]  # their copies are pages, where the links to them lead: docs/docs/
+# their copies are pages, where the links to them lead: docs/docs/
+exclude_patterns = ["on_a_gpu.md", "several_machines.md"]
 
 nb_execution_mode = "off"  # the outputs are those that are committed
 nb_render_markdown_format = "gfm"  # tables, too

@@ -209,10 +209,7 @@ class VAE(LatentModel):
         return ops.sigmoid(outputs(self.decoder, z)[0])
 
     def sample(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Decode n draws from the prior N(0, I) (row L24).
-
-        Returns:
-            `(n, height, width, channels)` in [0, 1].
+        """n draws from the prior N(0, I), decoded: `(n, height, width, channels)` (row L24).
 
         Raises:
             ValueError: n is not a whole number above 0.

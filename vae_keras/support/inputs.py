@@ -56,8 +56,9 @@ def look_at(method: Callable) -> Callable:
             else functools.partial(checked, found=found)
         )
         arguments["x"], y = look(arguments.get("x"), arguments.get("y"), shape=self.image_shape)
-        weights = arguments.get("sample_weight"), arguments.get("class_weight")
-        check_weights(*weights, arguments["x"], y)
+        check_weights(
+            arguments["x"], y, arguments.get("sample_weight"), arguments.get("class_weight")
+        )
         if y is None and arguments.get("sample_weight") is not None:
             y = arguments["x"]  # Keras drops weights, in silence, where there is no y
         if y is not None:
@@ -117,7 +118,7 @@ def checked_arrays(
     return x, y
 
 
-def check_weights(sample_weight: Any, class_weight: Any, x: Any, y: Any) -> None:
+def check_weights(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> None:
     """Raise a ValueError for weights that are no numbers, or of classes that are not given."""
     if sample_weight is not None:
         weights = np.asarray(sample_weight)
