@@ -2,8 +2,8 @@
 
 The mutants are cosmic-ray's. What is changed is a copy; the working tree stays as it is.
 TensorFlow is imported once and each mutant tested in a fork, so this runs on Linux and macOS. A mutant meets the
-tests that run its statement, the fastest first and slow ones last. What is left out, and why, stands at `wanted`; the last result in
-tests/README.md.
+tests that run its statement, the fastest first and slow ones last. What is left out, and why, stands at `wanted`; the
+last result in tests/README.md.
 """
 
 import argparse

@@ -209,7 +209,7 @@ class VAE(LatentModel):
         return ops.sigmoid(outputs(self.decoder, z)[0])
 
     def sample(self, n: int, seed: int | None = None) -> np.ndarray:
-        """n draws from the prior N(0, I), decoded: `(n, height, width, channels)` (row L24).
+        """Decode n draws from N(0, I), `(n, height, width, channels)` in [0, 1] (row L24).
 
         Raises:
             ValueError: n is not a whole number above 0.
