@@ -59,7 +59,11 @@ def weights_of(model):
     return [weight.numpy().copy() for weight in model.trainable_variables]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=IDS)
+@pytest.fixture(
+    scope="module",
+    params=[case if case in CASES[2:4] + CASES[5:] else pytest.param(case, marks=pytest.mark.slow) for case in CASES],
+    ids=IDS,
+)
 def case(request):
     """Images of one shape, and both models, trained on them for an epoch."""
     x = random_images(request.param[0])

@@ -35,6 +35,16 @@ def test_dense_networks_have_the_parameters_of_784_512_256_64_n():
     assert make_decoder(2).count_params() == parameters(widths[::-1])
 
 
+@pytest.mark.parametrize("units", [(128, 64), [5]])
+def test_the_units_of_dense_layers_can_be_chosen(units):
+    def widths(network):
+        return [layer.units for layer in network.layers if isinstance(layer, layers.Dense)]
+
+    assert widths(make_encoder(3, units)) == [*units, 3]
+    assert widths(make_decoder(3, units)) == [*reversed(units), 784]
+    assert widths(make_encoder(3, ())) == [3]  # a linear one
+
+
 def test_conv_networks_have_the_parameters_of_their_layers():
     encoder = (9 * 1 + 1) * 32 + (9 * 32 + 1) * 64 + (3136 + 1) * 64 + (64 + 1) * 2
     assert make_encoder(2, "conv").count_params() == encoder

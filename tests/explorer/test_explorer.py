@@ -122,7 +122,7 @@ class TestDecoder:
 
     @needs_node
     @pytest.mark.parametrize("shape", SHAPES)
-    @pytest.mark.parametrize("network", ["dense", "conv"])
+    @pytest.mark.parametrize("network", ["dense", pytest.param("conv", marks=pytest.mark.slow)])
     def test_decodes_images_of_any_shape(self, network, shape):
         vae = vae_of(shape) if network == "dense" else make_vae(2, network, shape)
         z = np.random.default_rng(1).standard_normal((3, 2), dtype="float32")

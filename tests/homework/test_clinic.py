@@ -86,6 +86,7 @@ def test_an_unknown_illness_is_named(illness):
 # The patients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_the_healthy_model_has_the_numbers_of_a_vae(model):
     healthy, twin = patient(None, *model), patient(None, *model)

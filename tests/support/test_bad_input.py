@@ -249,6 +249,8 @@ CALLS = [
     *[(f"{make.__name__}({n!r})", lambda g, make=make, n=n: make(n), ValueError, whole("latent_dim"))
       for make in (make_autoencoder, make_vae) for n in (0, -1, 2.5, "2", "two", None, True, NAN, INF)],
     ("an unknown network", lambda g: make_vae(network="denze"), ValueError, "'dense', 'conv'.*network='denze'"),
+    ("a number for a network", lambda g: make_vae(network=128), ValueError, r"such as \(128, 64\).*network=128"),
+    ("a layer without units", lambda g: make_vae(network=(128, 0)), ValueError, "network's units must be a whole.*=0"),
     ("an unknown likelihood", lambda g: make_vae(likelihood="gausian"), ValueError,
      "'gaussian', 'bernoulli'.*likelihood='gausian'"),
     *[(f"sigma={v!r}", lambda g, v=v: make_vae(sigma=v), ValueError, ABOVE.format("sigma"))

@@ -83,8 +83,8 @@ def test_tensorboard_gets_both_terms_of_each_epoch(eager, images, tmp_path):
     ("build", "tags"),
     [
         (lambda: small_vae(2), {"reconstructions", "latent plane"}),
-        (lambda: small_vae(3), {"reconstructions", "samples from the prior"}),
-        (lambda: small_autoencoder(2), {"reconstructions"}),
+        pytest.param(lambda: small_vae(3), {"reconstructions", "samples from the prior"}, marks=pytest.mark.slow),
+        pytest.param(lambda: small_autoencoder(2), {"reconstructions"}, marks=pytest.mark.slow),
     ],
     ids=["2-d VAE", "3-d VAE", "autoencoder"],
 )
@@ -125,6 +125,7 @@ def test_images_of_another_shape_than_the_models_are_told_before_the_first_step(
     assert vae.optimizer.iterations == 0
 
 
+@pytest.mark.slow
 def test_tensorboard_changes_no_training(eager, images, tmp_path):
     pytest.importorskip("tensorboard")
 

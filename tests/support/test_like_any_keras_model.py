@@ -15,6 +15,10 @@ from vae_keras import VAE, Autoencoder, elbo, load_model, reconstruction_loss, t
 both = pytest.mark.parametrize("build", [small_vae, small_autoencoder])
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def compiled(model, optimizer="sgd", eager=True):
     model.compile(optimizer, jit_compile=False, run_eagerly=eager)
     return model
@@ -32,7 +36,13 @@ def loss_of(model, x, **options):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("beta", 3.0), ("reconstruction_weight", 0.5), ("sigma", 0.25), ("fixed_sigma", 0.25)]
+    ("name", "value"),
+    [
+        ("beta", 3.0),
+        ("sigma", 0.25),
+        slow("reconstruction_weight", 0.5),
+        slow("fixed_sigma", 0.25),
+    ],
 )
 def test_a_setting_acts_from_the_next_step_on_and_is_saved(images, tmp_path, name, value):
     vae = frozen(noiseless_vae(seed=1), eager=False)
@@ -91,7 +101,7 @@ def test_a_callback_anneals_beta(images):
     np.testing.assert_allclose(history["loss"], reconstruction + kl * np.array([0, 0.5, 1]), rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [tf.Variable, keras.Variable])
+@pytest.mark.parametrize("kind", [keras.Variable, slow(tf.Variable)])
 def test_a_variable_of_ones_own_acts_and_is_saved(images, tmp_path, kind):
     beta = kind(0.0)
     vae = frozen(noiseless_vae(beta=beta, seed=1), eager=False)
@@ -119,7 +129,7 @@ def test_images_as_y_are_what_is_to_be_drawn(images, build):
 
 
 @both
-@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+@pytest.mark.parametrize("shape", [(-1,), slow((-1, 1))])
 def test_class_numbers_as_y_change_nothing(images, labels, build, shape):
     model = frozen(build())
     assert model.evaluate(images, labels.reshape(shape), verbose=0) == model.evaluate(images, verbose=0)
@@ -181,7 +191,7 @@ def test_an_image_of_weight_0_has_no_gradient(images, build):
 
 
 @pytest.mark.parametrize("kind", ["known length", "unknown length"])
-def test_train_takes_a_dataset_as_it_is(images, no_xla, kind):
+def test_train_takes_a_dataset_as_it_is(images, eager, kind):
     dataset = tf.data.Dataset.from_tensor_slices(images).batch(50)
     dataset = dataset if kind == "known length" else dataset.filter(lambda x: True)
     vae, same = small_vae(seed=1), small_vae(seed=1)
@@ -235,26 +245,31 @@ def test_every_callback_of_keras_has_a_row():
     assert shipped <= set(CALLBACKS)
 
 
-@pytest.mark.parametrize("build", [small_vae, pytest.param(small_autoencoder, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("build", "how"),
+    [
+        (small_vae, "train"),
+        slow(small_vae, "fit"),
+        slow(small_autoencoder, "train"),
+        slow(small_autoencoder, "fit"),
+    ],
+)
 @pytest.mark.parametrize("name", [name for name, make in CALLBACKS.items() if make])
-def test_a_callback_of_keras_serves_train_and_fit(images, eager, tmp_path, build, name):
-    for how in ("train", "fit"):
-        folder = tmp_path / how
-        folder.mkdir()
-        callback, model = CALLBACKS[name](keras.callbacks, folder), build()
-        if how == "train":
-            history = train(model, images, epochs=3, batch_size=65, callbacks=callback, verbose=False)
-        else:
-            history = compiled(model).fit(images, epochs=3, batch_size=65, callbacks=[callback], verbose=0)
-        assert np.isfinite(history.history["loss"]).all()
-        rate = float(model.optimizer.learning_rate)
-        first = 3e-3 if how == "train" else 0.01
-        if name == "LearningRateScheduler":
-            assert rate == pytest.approx(first / 8)
-        if name == "ReduceLROnPlateau":
-            assert rate < first / 9
-        if name == "ModelCheckpoint":
-            assert load_model(folder / "best.keras").sample(2).shape == (2, 28, 28, 1)
+def test_a_callback_of_keras_serves_train_and_fit(images, eager, tmp_path, build, how, name):
+    callback, model, x = CALLBACKS[name](keras.callbacks, tmp_path), build(), images[:64]
+    if how == "train":
+        history = train(model, x, epochs=3, batch_size=64, callbacks=callback, verbose=False)
+    else:
+        history = compiled(model).fit(x, epochs=3, batch_size=64, callbacks=[callback], verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    rate = float(model.optimizer.learning_rate)
+    first = 3e-3 if how == "train" else 0.01
+    if name == "LearningRateScheduler":
+        assert rate == pytest.approx(first / 8)
+    if name == "ReduceLROnPlateau":
+        assert rate < first / 9
+    if name == "ModelCheckpoint":
+        assert load_model(tmp_path / "best.keras").sample(2).shape == (2, 28, 28, 1)
 
 
 @both
@@ -289,7 +304,7 @@ def test_keras_own_backup_goes_on_with_the_same_noise(images, tmp_path):
 
 
 @both
-@pytest.mark.parametrize("when", ["made", "trained by fit", "trained by train", "loaded"])
+@pytest.mark.parametrize("when", ["loaded", slow("made"), slow("trained by fit"), slow("trained by train")])
 def test_an_exported_model_predicts_the_same(images, no_xla, tmp_path, build, when):
     model = build()
     if when == "trained by fit":
@@ -304,6 +319,7 @@ def test_an_exported_model_predicts_the_same(images, no_xla, tmp_path, build, wh
     np.testing.assert_allclose(saved.serve(images[:9]), model.predict(images[:9], verbose=0), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @both
 def test_a_lite_model_predicts_the_same(images, tmp_path, build):
     model = build()
