@@ -165,7 +165,7 @@ def test_regularizers_of_the_networks_are_trained_for(images, kind):
     np.testing.assert_allclose(with_penalty - without, -0.001 * 2 * 5.0 * kernel, rtol=1e-3, atol=1e-6)
 
 
-@both_models
+@the_vae_first
 def test_training_lowers_the_loss_on_held_out_images(digits, kind):
     (x_train, _), (x_test, _) = digits
     model = compiled(BUILD[kind](), keras.optimizers.Adam(1e-2), eager=False)
@@ -655,6 +655,7 @@ def test_noise_goes_on_under_loss_scaling(images, policy):
     assert len(losses) == 3
 
 
+@pytest.mark.slow
 def test_a_silent_fit_prints_nothing(images, capsys):
     for build in BUILD.values():
         model = build()

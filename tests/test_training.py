@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_does_not(n
     assert not same(weights, other)
 
 
-@pytest.mark.parametrize("kind", ["train", "fit"])
+@pytest.mark.parametrize("kind", ["train", pytest.param("fit", marks=pytest.mark.slow)])
 def test_looking_at_a_model_between_two_trainings_changes_nothing(eager, images, kind):
     def look(vae):
         vae.evaluate(images, verbose=0)
@@ -126,6 +126,7 @@ def test_without_seeds_set_random_seed_decides(eager, images):
     assert not np.array_equal(*orders)
 
 
+@pytest.mark.slow
 def test_xla_changes_the_speed_and_not_the_result(monkeypatch, images):
     if not training._xla_works():
         pytest.skip("this build of TensorFlow has no XLA")
@@ -155,7 +156,7 @@ def test_xla_compiles_long_runs_of_dense_networks(monkeypatch, images, network, 
     assert chosen == [expected]
 
 
-@pytest.mark.parametrize("build", [small_autoencoder, small_vae])
+@pytest.mark.parametrize("build", [pytest.param(small_autoencoder, marks=pytest.mark.slow), small_vae])
 def test_training_learns_and_reports_held_out_losses(no_xla, digits, build):
     (x_train, _), (x_test, _) = digits
     model = build()

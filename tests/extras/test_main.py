@@ -103,12 +103,14 @@ def test_train_with_the_same_seed_gives_the_same_weights(folder):
     assert not np.array_equal(a[0], c[0])
 
 
+@pytest.mark.slow
 def test_train_trains_an_autoencoder_too(folder):
     main(["train", "ae.keras", "--model", "autoencoder", "--epochs", "1"])
     main(["sample", "ae.keras", "samples.png", "--n", "2"])
     assert isinstance(vae_keras.load_model("ae.keras"), vae_keras.Autoencoder)
 
 
+@pytest.mark.slow
 def test_train_writes_for_tensorboard_and_keeps_no_backup_of_a_finished_training(folder):
     pytest.importorskip("tensorboard")
     main(["train", "vae.keras", "--epochs", "1", "--tensorboard", "logs", "--backup-dir", "backup"])

@@ -102,6 +102,7 @@ def test_tensorboard_gets_pictures_of_each_epoch(eager, images, tmp_path, build,
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_images_of_any_shape(eager, tmp_path):
     pytest.importorskip("tensorboard")
     x, z = keras.Input((4, 6, 3)), keras.Input((3,))

@@ -70,6 +70,7 @@ def crash(eager, monkeypatch):
     return until_crash
 
 
+@pytest.mark.slow
 def test_an_autoencoder_goes_on_too(crash, x, tmp_path):
     def build():
         keras.utils.set_random_seed(0)
@@ -120,6 +121,7 @@ def warmed_up(peak):
     return keras.optimizers.schedules.CosineDecay(0.0, 6, warmup_target=peak, warmup_steps=2)
 
 
+@pytest.mark.slow
 def test_a_training_on_a_schedule_goes_on_and_on_another_is_refused(crash, x, tmp_path):
     options = {"epochs": 4, "batch_size": 100, "seed": 1}
     whole = small_vae(seed=1)

@@ -131,6 +131,7 @@ def test_a_saved_model_is_the_same_again(tmp_path, images):
     assert again.evaluate(images, verbose=0) == iwae.evaluate(images, verbose=0)
 
 
+@pytest.mark.slow
 def test_training_goes_on_after_a_kill_unless_the_number_of_draws_is_another(tmp_path, images, eager):
     class Killed(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -145,6 +146,7 @@ def test_training_goes_on_after_a_kill_unless_the_number_of_draws_is_another(tmp
     assert len(train(small_iwae(seed=1), images, **options).history["loss"]) == 2
 
 
+@pytest.mark.slow
 def test_fit_in_a_graph_and_by_xla_lowers_the_loss(digits):
     (x_train, _), (x_test, _) = digits
     iwae = compiled(small_iwae(seed=1), keras.optimizers.Adam(1e-2), run_eagerly=False, jit_compile="auto")
