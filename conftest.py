@@ -104,7 +104,7 @@ class OnMnist(IPyNbFile):
 
 
 def pytest_collect_file(file_path, parent):
-    if file_path.suffix == ".ipynb" and on_mnist_too(parent.config):
+    if file_path.suffix == ".ipynb" and on_mnist_too(parent.config) and "load_data" in file_path.read_text("utf-8"):
         name = f"{file_path.relative_to(parent.config.rootpath).as_posix()}[mnist]"
         return OnMnist.from_parent(parent, path=file_path, name=name, nodeid=name)
     return None

@@ -43,9 +43,9 @@ def course(tmp_path):
     return tmp_path
 
 
-def add_notebook(course, cells):
+def add_notebook(course, cells, name="one"):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbformat.write(notebook, course / "notebooks" / "one.ipynb")
+    nbformat.write(notebook, course / "notebooks" / f"{name}.ipynb")
 
 
 def run(course, *arguments, **environment):
@@ -100,13 +100,14 @@ def test_a_notebook_that_fails_shows_its_statements_and_no_more(course):
 
 
 def test_notebooks_run_on_the_digits_and_with_everything_on_mnist_where_it_is(course, tmp_path):
-    add_notebook(course, ["import os; assert os.environ['VAE_KERAS_DATA'] == 'digits'"])
+    add_notebook(course, ["import os; assert os.environ['VAE_KERAS_DATA'] == 'digits'  # as load_data reads it"])
+    add_notebook(course, ["assert True"], "without_data")  # and so the same on any
     (tmp_path / "data" / "mnist").mkdir(parents=True)
-    assert "2 passed" in run(course, "-n0", TFDS_DATA_DIR=str(tmp_path / "data"))[0][-1]
+    assert "3 passed" in run(course, "-n0", TFDS_DATA_DIR=str(tmp_path / "data"))[0][-1]
     lines, _ = run(course, "-n0", "--everything", TFDS_DATA_DIR=str(tmp_path / "data"))
-    assert "1 failed, 3 passed" in lines[-1]
+    assert "1 failed, 4 passed" in lines[-1]
     assert any(line.startswith("FAILED notebooks/one.ipynb[mnist]::Cell 0") for line in lines)
-    assert "3 passed" in run(course, "-n0", "--everything", TFDS_DATA_DIR=str(tmp_path / "nowhere"))[0][-1]
+    assert "4 passed" in run(course, "-n0", "--everything", TFDS_DATA_DIR=str(tmp_path / "nowhere"))[0][-1]
 
 
 @pytest.mark.skipif("GPU" in os.environ.get("VAE_KERAS_DEVICE", ""), reason="here is a GPU")
