@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import slow
 from small import noiseless_vae, small_autoencoder, small_decoder, small_encoder, small_vae
 
 from vae_keras import VAE, plot_manifold, train, training
@@ -93,7 +94,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_does_not(n
     assert not same(weights, other)
 
 
-@pytest.mark.parametrize("kind", ["train", pytest.param("fit", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["train", slow("fit")])
 def test_looking_at_a_model_between_two_trainings_changes_nothing(eager, images, kind):
     def look(vae):
         vae.evaluate(images, verbose=0)
@@ -156,7 +157,7 @@ def test_xla_compiles_long_runs_of_dense_networks(monkeypatch, images, network, 
     assert chosen == [expected]
 
 
-@pytest.mark.parametrize("build", [pytest.param(small_autoencoder, marks=pytest.mark.slow), small_vae])
+@pytest.mark.parametrize("build", [slow(small_autoencoder), small_vae])
 def test_training_learns_and_reports_held_out_losses(no_xla, digits, build):
     (x_train, _), (x_test, _) = digits
     model = build()

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from marks import slow
 from small import small_encoder, small_vae
 
 from vae_keras import VAE, active_units, explore, export_explorer, linear_path, make_vae, spherical_path
@@ -122,7 +123,7 @@ class TestDecoder:
 
     @needs_node
     @pytest.mark.parametrize("shape", SHAPES)
-    @pytest.mark.parametrize("network", ["dense", pytest.param("conv", marks=pytest.mark.slow)])
+    @pytest.mark.parametrize("network", ["dense", slow("conv")])
     def test_decodes_images_of_any_shape(self, network, shape):
         vae = vae_of(shape) if network == "dense" else make_vae(2, network, shape)
         z = np.random.default_rng(1).standard_normal((3, 2), dtype="float32")

@@ -27,9 +27,10 @@ def answers(kind):
     """All right or wrong answers of tests/answers, as parameters (task, answer)."""
     for assignment in ASSIGNMENTS:
         for task, those in getattr(importlib.import_module(f"answers.{assignment}"), kind).items():
-            for label, answer in those.items() if isinstance(those, dict) else enumerate(those):
-                one_more = kind == "RIGHT" and label not in (0, 1)  # right in yet another style
-                slow = one_more or assignment == "clinic"  # of which each tries its tests on eight models
+            labelled = those.items() if isinstance(those, dict) else enumerate(those)
+            for number, (label, answer) in enumerate(labelled):
+                another_style = kind == "RIGHT" and number > 1
+                slow = another_style or assignment == "clinic"  # of which each tries its tests on eight models
                 marks = [pytest.mark.slow] if slow else []
                 yield pytest.param(task, answer, id=f"{task}: {label}", marks=marks)
 

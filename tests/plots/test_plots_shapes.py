@@ -9,17 +9,14 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from marks import slow
 from matplotlib.collections import EllipseCollection
 
 from vae_keras import VAE, Autoencoder, plots
 from vae_keras.plots.digits import as_colours, as_picture, mosaic
 from vae_keras.plots.style import CLASS_COLOURS, class_styles
 
-SHAPES = [
-    (20, 36, 1),
-    (17, 17, 2),
-    *(pytest.param(shape, marks=pytest.mark.slow) for shape in ((28, 28, 1), (64, 64, 3), (40, 16, 3))),
-]
+SHAPES = [(20, 36, 1), (17, 17, 2), slow((28, 28, 1)), slow((64, 64, 3)), slow((40, 16, 3))]
 LETTERS = np.array(list(string.ascii_lowercase))
 CLOTHES = np.array(["ankle boot", "dress", "sandal"])
 

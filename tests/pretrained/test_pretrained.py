@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import slow
 
 import vae_keras
 from vae_keras import VAE, load_data, load_model, load_pretrained, pretrained
@@ -68,7 +69,7 @@ class TestFile:
         assert float(re.findall(r"\d+\.\d+", row)[-1]) == pytest.approx(read_record(name)["held_out"]["loss"], abs=0.05)
 
 
-@pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])])
+@pytest.mark.parametrize("name", [NAMES[0], *map(slow, NAMES[1:])])
 def test_a_pretrained_model_is_ready_to_use(images, tmp_path, name):
     model = load_pretrained(name)
     assert model.name == name

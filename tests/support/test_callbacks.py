@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import slow
 from small import constant_decoder, constant_encoder, small_autoencoder, small_decoder, small_vae
 from tensorflow.core.util import event_pb2
 
@@ -83,8 +84,8 @@ def test_tensorboard_gets_both_terms_of_each_epoch(eager, images, tmp_path):
     ("build", "tags"),
     [
         (lambda: small_vae(2), {"reconstructions", "latent plane"}),
-        pytest.param(lambda: small_vae(3), {"reconstructions", "samples from the prior"}, marks=pytest.mark.slow),
-        pytest.param(lambda: small_autoencoder(2), {"reconstructions"}, marks=pytest.mark.slow),
+        slow(lambda: small_vae(3), {"reconstructions", "samples from the prior"}),
+        slow(lambda: small_autoencoder(2), {"reconstructions"}),
     ],
     ids=["2-d VAE", "3-d VAE", "autoencoder"],
 )

@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
+from marks import slow
 from small import noiseless_vae, small_autoencoder, small_decoder, small_encoder, small_vae
 
 from vae_keras import VAE, Autoencoder, elbo, load_model, reconstruction_loss, train
 
 both = pytest.mark.parametrize("build", [small_vae, small_autoencoder])
-
-
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def compiled(model, optimizer="sgd", eager=True):
@@ -191,7 +188,7 @@ def test_an_image_of_weight_0_has_no_gradient(images, build):
 
 
 @pytest.mark.parametrize("kind", ["known length", "unknown length"])
-def test_train_takes_a_dataset_as_it_is(images, eager, kind):
+def test_train_takes_a_dataset_as_it_is(images, no_xla, kind):
     dataset = tf.data.Dataset.from_tensor_slices(images).batch(50)
     dataset = dataset if kind == "known length" else dataset.filter(lambda x: True)
     vae, same = small_vae(seed=1), small_vae(seed=1)
