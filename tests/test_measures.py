@@ -501,10 +501,8 @@ def test_describe_says_what_the_losses_say(images):
 
 def test_neighbours_name_the_class_of_separate_codes_and_not_of_mixed_ones():
     labels = np.arange(60) % 3
-    apart, mixed = (
-        np.eye(3)[labels] + 0.01 * np.random.default_rng(0).random((60, 3)),
-        np.random.default_rng(1).random((60, 3)),
-    )
+    rng = np.random.default_rng(0)
+    apart, mixed = np.eye(3)[labels] + 0.01 * rng.random((60, 3)), rng.random((60, 3))
     assert class_accuracy(apart, labels, apart[:9], labels[:9]) == 1
     assert class_accuracy(mixed, labels, rng.random((60, 3)), labels) < 0.6
 

@@ -10,6 +10,7 @@ from vae_keras.measures.latent_space import (
     local_stretch,
     marginal_kl,
     moves,
+    mutual_information,
     squared_error,
     within_classes,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "log_likelihood",
     "marginal_kl",
     "moves",
+    "mutual_information",
     "nearest_distance",
     "pairs_of_classes",
     "paths_between",

@@ -120,6 +120,7 @@ def posterior_gap(vae: VAE, x: np.ndarray, posterior: np.ndarray, reach: float =
     """
     x, mean, log_var = encoded_images(vae, x)
     line = np.linspace(-reach, reach, posterior.shape[-1])
+    mean, log_var = mean.astype("float64"), log_var.astype("float64")
     log_q = log_normal(plane(line)[None], mean[:, None], log_var[:, None])  # (n, side²)
     q = np.exp(log_q - np.logaddexp.reduce(log_q, axis=1)[:, None])
     ratio = np.log(q + TINY) - np.log(posterior.reshape(len(x), -1) + TINY)

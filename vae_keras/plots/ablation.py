@@ -39,6 +39,7 @@ from vae_keras.plots.style import (
 
 LOSS_COLOURS = {"only reconstruction": BLUE, "only KL": ORANGE, "combination": GREEN}
 EDGE = 4  # of the common scale: in one dimension the prior keeps 0.99994 of its mass within ±4
+OUTER = 3  # radius of the outermost cells as drawn
 SMALLEST_VARIANCE = 1e-6  # drawn; below it a latent dimension is as dead as can be
 
 
@@ -213,7 +214,7 @@ def plot_cell_shares(
     scale = LogNorm(1 / 8, 8)
     for ax, (name, table) in zip(axes, shares.items(), strict=True):
         rings, sectors = np.shape(table)
-        radii = np.append(chi2(2).ppf(np.arange(rings) / rings) ** 0.5, EDGE)
+        radii = np.append(chi2(2).ppf(np.arange(rings) / rings) ** 0.5, OUTER)
         for ring, row in enumerate(np.asarray(table) * np.size(table)):
             for sector, times in enumerate(row):
                 start, end = 360 * sector / sectors, 360 * (sector + 1) / sectors
@@ -224,7 +225,8 @@ def plot_cell_shares(
                 place = middle * np.cos(angle), middle * np.sin(angle)
                 ink = "black" if 0.3 < times < 3.3 else "white"
                 ax.text(*place, f"{times:.1f}", fontsize=6.5, color=ink, ha="center", va="center")
-        ax.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), aspect="equal", title=name, xlabel="$z_1$")
+        side = (-OUTER, OUTER)
+        ax.set(xlim=side, ylim=side, aspect="equal", title=name, xlabel="$z_1$")
     axes[0].set_ylabel("$z_2$")
     bar = axes[0].figure.colorbar(ScalarMappable(scale, colours), ax=list(axes), shrink=0.9)
     bar.set_label("share of the codes / share of the prior")

@@ -132,8 +132,8 @@ def plot_code_box(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scatter of the codes in the plane with a box around them, and the box decoded on a grid: all of
-    it, and the part that holds the middle 90 % of the codes in each dimension (row L07).
+    """Scatter of the codes in the plane with a box around them, and the box decoded on a grid: all
+    of it, and the part that holds the middle 90 % of the codes in each dimension (row L07).
 
     Args:
         model: with a 2-d latent space.

@@ -81,7 +81,7 @@ def plot_distances_along_paths(
             colour = COLOURS[models.index(name.split()[0])]
             line = "--" if name.endswith("spherical") else "-"
             ax.plot(np.linspace(0, 1, len(values)), values, line, color=colour, label=name)
-        ax.set(xlabel="t", ylabel="distance to the nearest real image", title=f"in {kind}")
+        ax.set(xlabel="t", ylabel="distance to the nearest real image", title=kind)
     axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
     title_above(axes, title)
     return axes
