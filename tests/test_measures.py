@@ -496,7 +496,8 @@ def test_describe_says_what_the_losses_say(images):
     assert described["‖x − x̂‖²"] == pytest.approx(square, rel=1e-5) == squared_error(vae, images)
     assert described["error of a pixel"] == pytest.approx(math.sqrt(square / 784), rel=1e-5)
     assert described["KL in nats"] == pytest.approx(float(np.mean(kl_divergence(*vae.encode(images)))), rel=1e-5)
-    assert described["active units"] == active_units(vae, images)
+    assert described["active units"] == active_units(vae, images, threshold=0.1)
+    assert describe(vae, images, threshold=0.0)["active units"] == 2
 
 
 def test_neighbours_name_the_class_of_separate_codes_and_not_of_mixed_ones():
@@ -669,7 +670,7 @@ def test_the_published_losses_have_one_quotient_with_their_beta_and_no_other(ima
     vaes = [
         small_vae(),
         VAE(constant_encoder(1.0, -1.0), constant_decoder(-1.0)),
-        VAE(constant_encoder(3.0), small_decoder()),
+        VAE(constant_encoder(10.0), small_decoder()),
     ]
     batches = batches_of(vaes, images, size=20)
     assert [batch.x.shape for batch in batches] == [(20, 784)] * 9

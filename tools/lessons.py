@@ -1,8 +1,8 @@
 """Plant a mistake of the subject in a copy of the package, and see which claims of the notebooks notice.
 
-`python tools/lessons.py` plants one after another and runs the notebook that teaches it on the offline digits; with a
-name or a part of it, `python tools/lessons.py transposed`, only those. Each mistake must be caught by a claim of the row
-that it belongs to. The last result stands in tests/README.md.
+`python tools/lessons.py` plants one after another and runs the notebook that teaches it, on the offline digits; with
+a part of a name, `python tools/lessons.py transposed`, only those. Each mistake must be caught by a claim of the row
+that it belongs to.
 """
 
 import argparse
@@ -121,7 +121,8 @@ MISTAKES = {
         "02",
         "models.py",
         "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
-        "            kl = 2.0 * kl\n            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
+        "            kl = 2.0 * kl\n"
+        "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
     ),
     "the training step goes uphill": Mistake(
         "L23",

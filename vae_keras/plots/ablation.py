@@ -313,7 +313,8 @@ def plot_moves(
         ax.set_yticks(range(len(moves)), list(moves))
         ax.set(xlabel=unit, ylim=(len(moves) - 0.5, -0.5), xscale="linear" if i == 0 else "log")
         if i > 0:
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            low, high = ax.get_xlim()
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ax.minorticks_off()
     for name, marker in zip(disturbances, "os", strict=True):

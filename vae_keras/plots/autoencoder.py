@@ -163,7 +163,7 @@ def plot_code_box(
         z1, z2 = (low[j] + (high[j] - low[j]) * cells for j in (0, 1))
         grid = np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(-1, 2)  # z2 grows upwards
         show(ax, mosaic(model.decode(grid), n), extent=(low[0], high[0], low[1], high[1]))
-        ax.set(xlabel="$z_1$", title=f"{name}, decoded")
+        ax.set(xlabel="$z_1$", ylabel="$z_2$", title=f"{name}, decoded")
         ax.spines[:].set(visible=True, color=colour, linewidth=1.5)
         ax.set_aspect("auto")
         ax.set_box_aspect(height / width)  # as an image's, since there are as many rows as columns
@@ -208,7 +208,7 @@ def plot_nearest_distances(
                 label=label,
             )
             ax.axvline(np.median(values), color=colour, linestyle=":", linewidth=1.2)
-        ax.set(xlabel="distance to the nearest held-out image", title=name)
+        ax.set(xlabel="distance to the nearest\nheld-out image", title=name)
     axes[0].plot([], [], ":", color="0.3", label="their medians")
     axes[0].set_ylabel("density")
     handles, labels = axes[0].get_legend_handles_labels()

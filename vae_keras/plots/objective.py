@@ -193,7 +193,12 @@ def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) 
         ax.plot(line, values, color=BLUE)
         ax.plot(at, 0, "*", color=RED, markersize=11, clip_on=False)
         other = "\\sigma = 1" if symbol == "\\mu" else "\\mu = 0"
-        ax.set(xlabel=f"${symbol}$", ylim=(0, 4.5), title=f"along ${symbol}$, at ${other}$")
+        ax.set(
+            xlabel=f"${symbol}$",
+            ylabel="KL",
+            ylim=(0, 4.5),
+            title=f"along ${symbol}$, at ${other}$",
+        )
     title_above(axes, title)
     return axes
 
@@ -264,9 +269,8 @@ def plot_true_posteriors(
         draw_ellipses(ax, mu[None], width[None], edgecolors="white", linewidths=1.6)
         half = 3.2 * DEVIATIONS * max(width.max(), reach / len(shares))
         ax.set(xlim=mu[0] + half * np.array([-1, 1]), ylim=mu[1] + half * np.array([-1, 1]))
-        ax.set(xlabel="$z_1$", aspect="equal")
+        ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
         ax.locator_params(nbins=4)
         inset(ax, (0.02, 0.7, 0.28, 0.28), image, "NW")
-    axes[0].set_ylabel("$z_2$")
     title_above(axes, title)
     return axes

@@ -218,8 +218,10 @@ def plot_reparameterization(
     difference = signed_pictures(decoded - vae.decode(mean[None]))
     rows = {"$\\hat{x} = D_\\theta(z)$": decoded, "$\\hat{x} - D_\\theta(\\mu)$": difference}
     draw_rows(axes[2], rows, draws)
-    axes[2].set_xticks(np.arange(draws) + 0.5, range(1, draws + 1), color=RED, fontweight="bold")
+    axes[2].set_xticks(np.arange(draws) + 0.5, range(1, draws + 1), fontweight="bold")
     axes[2].xaxis.tick_top()
+    axes[2].set_xlabel("the numbered draws, decoded")
+    axes[2].xaxis.set_label_position("top")
     axes[2].tick_params(length=0)
     title_above(axes, title)
     return axes
