@@ -150,8 +150,9 @@ def pytest_runtest_makereport(item, call):
     """Of a cell that fails, say what it says: a claim its statement; after another error the rest is skipped."""
     report = yield
     trace = re.sub(r"\x1b\[[\d;]*m", "", getattr(call.excinfo and call.excinfo.value, "inner_traceback", None) or "")
-    if isinstance(item, IPyNbCell) and trace.strip():
-        where, *_, error = re.split(r"\n\n(?=\S)", trace.strip())
+    parts = re.split(r"\n\n(?=\S)", trace.strip())
+    if isinstance(item, IPyNbCell) and len(parts) > 1:  # else its outputs differ, and nbval says where
+        where, *_, error = parts
         frame = "\n".join(where.splitlines()[2:])
         report.longrepr = f"{error.strip()[:1500]}\n\n{frame}"
         if not error.startswith("AssertionError"):
