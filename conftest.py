@@ -5,10 +5,12 @@ processes, start workers, plant mistakes, grade a class, drive a browser or buil
 run with `--everything`, and where their file is named. `--gpu` tests nothing but a GPU.
 """
 
+import collections
 import os
 import pathlib
 import re
 
+import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
@@ -94,20 +96,48 @@ def on_mnist_too(config):
     return config.getoption("everything") and os.environ["VAE_KERAS_DATA"] == "digits" and MNIST.is_dir()
 
 
-class OnMnist(IPyNbFile):
-    """A notebook whose kernel works on MNIST."""
+MEASURED = re.compile(r"(?m)^(✓ .*?) \(measured: .*\)$")  # what a claim prints: the statement alone is compared
+SOLUTION = re.compile(r"(?s)<summary>Solution</summary>.*?^```python\n(.*?)^```", re.MULTILINE)
+
+
+class Notebook(IPyNbFile):
+    """A notebook: its cells, and after them the solutions of its exercises, in the same kernel."""
+
+    data = None  # as the environment says
 
     def setup(self):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("VAE_KERAS_DATA", "mnist")
+            if self.data is not None:
+                patch.setenv("VAE_KERAS_DATA", self.data)
             super().setup()
+        self.sanitize_patterns[MEASURED] = r"\1"
+
+    def collect(self):
+        cells = list(super().collect())
+        yield from cells
+        texts = (cell.source for cell in self.nb.cells if cell.cell_type == "markdown")
+        for number, code in enumerate((code for text in texts for code in SOLUTION.findall(text)), start=1):
+            cell, options = nbformat.v4.new_code_cell(code), collections.defaultdict(bool)
+            place = {"cell_num": len(cells) + number - 1, "cell": cell, "options": options}
+            yield IPyNbCell.from_parent(self, name=f"Solution {number}", **place)
 
 
+class OnMnist(Notebook):
+    """A notebook whose kernel works on MNIST."""
+
+    data = "mnist"
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path, parent):
-    if file_path.suffix == ".ipynb" and on_mnist_too(parent.config) and "load_data" in file_path.read_text("utf-8"):
+    files = yield
+    if not any(isinstance(file, IPyNbFile) for file in files):
+        return files
+    notebooks = [Notebook.from_parent(parent, path=file_path)]
+    if on_mnist_too(parent.config) and "load_data" in file_path.read_text("utf-8"):
         name = f"{file_path.relative_to(parent.config.rootpath).as_posix()}[mnist]"
-        return OnMnist.from_parent(parent, path=file_path, name=name, nodeid=name)
-    return None
+        notebooks.append(OnMnist.from_parent(parent, path=file_path, name=name, nodeid=name))
+    return notebooks
 
 
 def pytest_runtest_setup(item):
@@ -120,8 +150,9 @@ def pytest_runtest_makereport(item, call):
     """Of a cell that fails, say what it says: a claim its statement; after another error the rest is skipped."""
     report = yield
     trace = re.sub(r"\x1b\[[\d;]*m", "", getattr(call.excinfo and call.excinfo.value, "inner_traceback", None) or "")
-    if isinstance(item, IPyNbCell) and trace.strip():
-        where, *_, error = re.split(r"\n\n(?=\S)", trace.strip())
+    parts = re.split(r"\n\n(?=\S)", trace.strip())
+    if isinstance(item, IPyNbCell) and len(parts) > 1:  # else its outputs differ, and nbval says where
+        where, *_, error = parts
         frame = "\n".join(where.splitlines()[2:])
         report.longrepr = f"{error.strip()[:1500]}\n\n{frame}"
         if not error.startswith("AssertionError"):

@@ -14,7 +14,30 @@ from vae_keras import claim
 )
 def test_a_claim_that_holds_prints_its_statement(holds, capsys):
     claim("the code is shorter than the image", holds, evidence="2 < 784")
+    assert capsys.readouterr().out == "✓ the code is shorter than the image (measured: 2 < 784)\n"
+    claim("the code is shorter than the image", holds)
     assert capsys.readouterr().out == "✓ the code is shorter than the image\n"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        (0.123456, "0.123"),
+        (28, "28"),
+        (np.int64(10_000), "10,000"),
+        (np.float32(27.94), "27.9"),
+        (tf.constant(2.0), "2"),
+        (np.arange(3) / 3, "0, 0.333, 0.667"),
+        (np.arange(20), "0, 1, 2, 3, 4, 5, 6, 7, …"),
+        ((1.5, "two"), "1.5, two"),
+        ({"AE": 4.8412, "VAE": [1, 2.5]}, "AE 4.84, VAE 1, 2.5"),
+        (None, "None"),
+    ],
+    ids=repr,
+)
+def test_what_was_measured_stands_beside_the_statement_in_three_digits(evidence, said, capsys):
+    claim("it holds", True, evidence)
+    assert capsys.readouterr().out == f"✓ it holds (measured: {said})\n"
 
 
 @pytest.mark.parametrize("holds", [False, np.bool_(False), tf.constant(False)], ids=["python", "numpy", "tensor"])

@@ -9,6 +9,7 @@ from small import (
     constant,
     constant_decoder,
     constant_encoder,
+    small_autoencoder,
     small_decoder,
     small_encoder,
     small_vae,
@@ -22,11 +23,49 @@ from vae_keras import (
     effective_beta,
     elbo,
     kl_divergence,
+    linear_path,
     log_likelihood,
-    measures,
     reconstruction_loss,
+    spherical_path,
 )
-from vae_keras.measures import digit_features, local_stretch, marginal_kl, nearest_distance, step_lengths
+from vae_keras.measures import (
+    PUBLISHED_LOSSES,
+    batches_of,
+    cell_shares,
+    centre_and_spread,
+    changed_class,
+    class_accuracy,
+    compare_samples,
+    coverage,
+    decode_paths,
+    describe,
+    digit_features,
+    distance_to_prior,
+    distances_along,
+    kl_by_monte_carlo,
+    kl_by_quadrature,
+    local_stretch,
+    log_evidence_by_draws,
+    marginal_kl,
+    moves,
+    nearest_distance,
+    pairs_of_classes,
+    paths_between,
+    posterior_gap,
+    posterior_on_grid,
+    predicted_classes,
+    rises,
+    sample_fitted_gaussian,
+    squared_error,
+    step_lengths,
+    stretch_of_codes,
+    train_classifier,
+    unevenness,
+    varies,
+    verdict,
+    within_classes,
+)
+from vae_keras.measures import likelihood as measures
 from vae_keras.networks import make_classifier
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -147,8 +186,8 @@ def test_bounds_work_on_5000_decoded_images_at_once(n, samples, at_once):
 def test_the_log_density_of_a_gaussian_is_scipys():
     z, mean, log_var = np.random.default_rng(0).standard_normal((3, 4, 2))
     expected = stats.norm.logpdf(z, mean, np.exp(log_var / 2)).sum(axis=1)
-    np.testing.assert_allclose(measures._log_normal(z, mean, log_var), expected)
-    np.testing.assert_allclose(measures._log_normal(z), stats.norm.logpdf(z).sum(axis=1))
+    np.testing.assert_allclose(measures.log_normal(z, mean, log_var), expected)
+    np.testing.assert_allclose(measures.log_normal(z), stats.norm.logpdf(z).sum(axis=1))
 
 
 # The latent space
@@ -347,3 +386,304 @@ def test_local_stretch_bounds_every_small_movement():
     moved = [vae.decode(z + 0.01 * np.array([np.cos(a), np.sin(a)])) for a in angles]
     rates = np.linalg.norm((np.array(moved) - vae.decode(z)).reshape(50, 6, -1), axis=2) / 0.01
     np.testing.assert_allclose(rates.max(axis=0), local_stretch(vae, z), rtol=0.03)
+
+
+# The evidence
+
+
+def test_a_grid_of_the_plane_gives_log_p_of_x_and_the_true_posterior(images):
+    vae = small_vae(sigma=0.7)
+    log_evidence, posterior = posterior_on_grid(vae, images[:3], reach=6.0, side=121)
+    np.testing.assert_allclose(posterior.sum(axis=(1, 2)), 1)
+    np.testing.assert_allclose(log_evidence.mean(), log_likelihood(vae, images[:3], samples=2000, seed=0), atol=0.1)
+    line = np.linspace(-6, 6, 121)
+    at = np.array([[line[80], line[40]]], "float32")  # z_1 grows with the column, z_2 with the row
+    log_p = log_density(images[:3], np.asarray(vae.decoder(at)), "gaussian", 0.7)
+    log_joint = log_p + stats.norm.logpdf(at).sum() + 2 * np.log(line[1] - line[0])
+    np.testing.assert_allclose(np.log(posterior[:, 40, 80]), log_joint - log_evidence, atol=1e-3)
+
+
+@LIKELIHOODS
+def test_where_the_decoder_ignores_z_the_posterior_is_the_prior(images, likelihood):
+    vae = VAE(constant_encoder(0.5, -1.0), constant_decoder(-1.5), likelihood=likelihood, sigma=0.4)
+    log_evidence, posterior = posterior_on_grid(vae, images[:2], reach=6.0, side=61)
+    expected = log_density(images[:2], np.full(IMAGE_SHAPE, -1.5), likelihood, 0.4)
+    np.testing.assert_allclose(log_evidence, expected, rtol=1e-5)
+    np.testing.assert_allclose(log_evidence_by_draws(vae, images[:2], draws=3), expected, rtol=1e-5)
+    gap = posterior_gap(vae, images[:2], posterior, reach=6.0)
+    np.testing.assert_allclose(gap, kl_divergence([[0.5, 0.5]] * 2, [[-1.0, -1.0]] * 2), rtol=1e-3)
+
+
+def test_the_gap_between_evidence_and_elbo_is_that_of_the_posterior(trained_vae, digits):
+    x = digits[1][0][:20]
+    log_evidence, posterior = posterior_on_grid(trained_vae, x, reach=5.0, side=161)
+    gap = posterior_gap(trained_vae, x, posterior, reach=5.0).mean()
+    assert gap > 0.02
+    assert log_evidence.mean() - elbo(trained_vae, x, samples=500, seed=0) == pytest.approx(gap, abs=0.1)
+
+
+def test_draws_of_the_prior_agree_with_the_grid_in_the_plane(trained_vae, digits):
+    x = digits[1][0][:20]
+    log_evidence, _ = posterior_on_grid(trained_vae, x, reach=5.0, side=161)
+    assert log_evidence_by_draws(trained_vae, x, 20_000, seed=0).mean() == pytest.approx(log_evidence.mean(), abs=0.3)
+
+
+def test_a_posterior_on_a_grid_needs_a_plane(images):
+    with pytest.raises(ValueError, match=r"2-d latent space\. Received: latent_dim=3"):
+        posterior_on_grid(small_vae(3), images)
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [([0.0], [1.0]), ([1.0], [0.5]), ([1.0, -0.5, 0.0], [0.5, 2.0, 0.1])])
+def test_kl_from_its_definition_is_the_closed_form(mu, sigma):
+    mu, sigma = np.array(mu), np.array(sigma)
+    closed = kl_divergence(mu[None], 2 * np.log(sigma[None])).numpy()[0]
+    assert kl_by_quadrature(mu, sigma) == pytest.approx(closed, rel=1e-5, abs=1e-6)
+    sampled, error = kl_by_monte_carlo(mu, sigma, draws=20_000)
+    assert abs(sampled - closed) < 5 * error + 1e-6
+    assert kl_by_monte_carlo(mu, sigma, 100) == kl_by_monte_carlo(mu, sigma, 100, seed=0)
+
+
+# How codes lie in the prior
+
+
+def test_codes_that_fill_the_prior_are_at_no_distance_from_it():
+    z = np.random.default_rng(0).standard_normal((4000, 3))
+    assert distance_to_prior(z) < 0.05
+    assert distance_to_prior(z) == distance_to_prior(z, directions=100, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("move", "expected"),
+    [
+        (lambda z: z + np.array([3.0, 0.0]), 3 * 2 / np.pi),  # the mean of |3 cos|
+        (lambda z: 4 * z, 3.0),  # quantiles of N(0, 16) less those of N(0, 1): 3 times as large
+        (lambda z: 0 * z, 1.0),
+    ],
+    ids=["moved", "too wide", "at one point"],
+)
+def test_the_distance_to_the_prior_is_how_far_quantiles_are_apart(move, expected):
+    z = move(np.random.default_rng(0).standard_normal((4000, 2)))
+    assert distance_to_prior(z, directions=400) == pytest.approx(expected, rel=0.05)
+
+
+def test_shares_of_cells_are_even_where_codes_fill_the_prior():
+    shares = cell_shares(np.random.default_rng(0).standard_normal((40_000, 2)), rings=3, sectors=5)
+    assert shares.shape == (3, 5)
+    assert shares.sum() == pytest.approx(1)
+    np.testing.assert_allclose(15 * shares, 1, atol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("z", "ring", "sector"),
+    [((0.1, 0.01), 0, 0), ((0.01, 0.1), 0, 1), ((-0.1, 0.01), 0, 3), ((0.1, -0.01), 0, 7), ((5.0, 0.1), 3, 0),
+     ((-5.0, -0.1), 3, 4), ((0.0, 0.0), 0, 0), ((1.3, 0.1), 2, 0)],
+)  # fmt: skip
+def test_cells_go_outwards_and_counter_clockwise(z, ring, sector):
+    assert cell_shares(np.array([z]))[ring, sector] == 1
+
+
+@pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((0, 2)), np.full((3, 2), np.nan)])
+@pytest.mark.parametrize("measure", [distance_to_prior, cell_shares])
+def test_measures_of_codes_need_finite_codes(measure, bad):
+    with pytest.raises(ValueError, match=r"z must be \(n, .*finite"):
+        measure(bad)
+
+
+def test_describe_says_what_the_losses_say(images):
+    vae = small_vae()
+    described = describe(vae, images)
+    square = 2 * float(np.mean(reconstruction_loss(images, vae.reconstruct(images))))
+    assert described["‖x − x̂‖²"] == pytest.approx(square, rel=1e-5) == squared_error(vae, images)
+    assert described["error of a pixel"] == pytest.approx(math.sqrt(square / 784), rel=1e-5)
+    assert described["KL in nats"] == pytest.approx(float(np.mean(kl_divergence(*vae.encode(images)))), rel=1e-5)
+    assert described["active units"] == active_units(vae, images, threshold=0.1)
+    assert describe(vae, images, threshold=0.0)["active units"] == 2
+
+
+def test_neighbours_name_the_class_of_separate_codes_and_not_of_mixed_ones():
+    labels = np.arange(60) % 3
+    rng = np.random.default_rng(0)
+    apart, mixed = np.eye(3)[labels] + 0.01 * rng.random((60, 3)), rng.random((60, 3))
+    assert class_accuracy(apart, labels, apart[:9], labels[:9]) == 1
+    assert class_accuracy(mixed, labels, rng.random((60, 3)), labels) < 0.6
+
+
+def test_a_correlation_within_classes_does_not_see_one_between_them():
+    labels, rng = np.repeat([0, 1], 200), np.random.default_rng(0)
+    a, b = 10 * labels + rng.random(400), 10 * labels + rng.random(400)
+    assert abs(within_classes(a, b, labels)) < 0.2 < stats.spearmanr(a, b)[0]
+    assert within_classes(a, -a, labels) == pytest.approx(-1)
+
+
+def test_moves_are_in_units_of_what_the_model_tells_apart(images):
+    vae = small_vae()
+    x, moved = images[:20], np.roll(images[:20], 1, axis=2)
+    (mean, log_var), (other, _) = vae.encode(x), vae.encode(moved)
+    found = list(moves(vae, x, moved).values())
+    x_hat = vae.decode(mean)
+
+    def median(difference):
+        return np.median(np.linalg.norm(difference.reshape(20, -1), axis=1))
+
+    assert found[0] == pytest.approx(
+        median(x_hat - vae.decode(other)) / median(x_hat - np.roll(x_hat, 1, axis=0)), rel=1e-4
+    )
+    assert found[1] == pytest.approx(median(mean - other) / np.sqrt(mean.var(axis=0).sum()), rel=1e-4)
+    assert found[2] == pytest.approx(median((mean - other) / np.exp(log_var / 2)), rel=1e-4)
+    assert max(moves(vae, x, x).values()) == 0
+
+
+# Samples and classes
+
+
+def test_coverage_asks_for_the_other_direction(images):
+    one = np.repeat(images[:1], 30, axis=0)
+    assert nearest_distance(one, images).max() < 0.02  # each sample looks real
+    assert coverage(one, images).mean() > 1  # and most real ones are far from all of them
+    np.testing.assert_array_equal(coverage(one, images), nearest_distance(images, one))
+
+
+def test_samples_are_compared_in_two_directions_by_two_rulers(images):
+    classifier, samples = make_classifier(), {"few": images[:5], "all": images}
+    found = compare_samples(samples, images, classifier)
+    features = digit_features(classifier, images)
+    expected = {
+        "sample → real in pixels": nearest_distance(images[:5], images).mean(),
+        "sample → real in features": nearest_distance(features[:5], features).mean(),
+        "real → sample in pixels": nearest_distance(images, images[:5]).mean(),
+        "real → sample in features": nearest_distance(features, features[:5]).mean(),
+    }
+    assert found["few"] == pytest.approx(expected, rel=1e-3, abs=0.02)
+    assert max(found["all"].values()) < 0.05
+
+
+@pytest.fixture(scope="module")
+def classifier(digits):
+    return train_classifier(*digits[0], epochs=8)
+
+
+def test_a_classifier_learns_the_digits_and_reads_them(classifier, digits):
+    read = predicted_classes(classifier, digits[1][0])
+    assert read.shape == (297,)
+    assert np.mean(read == digits[1][1]) > 0.85
+
+
+def test_a_classifier_needs_one_class_for_each_image(digits):
+    with pytest.raises(ValueError, match="y must hold one class for each image"):
+        train_classifier(digits[0][0], digits[0][1][:5])
+
+
+def test_draws_change_their_class_where_the_cloud_is_wide(classifier, trained_vae, digits):
+    image = digits[1][0][0]
+    still = VAE(trained_vae.encoder, constant_decoder(-3.0))
+    assert changed_class(classifier, still, image, draws=20) in (0.0, 1.0)
+    assert 0 <= changed_class(classifier, trained_vae, image, draws=50) <= 1
+
+
+def test_a_fitted_gaussian_has_the_codes_mean_and_covariance(images):
+    ae, drawn = small_autoencoder(), []
+    ae.decode = lambda z: drawn.append(z) or z
+    sample_fitted_gaussian(ae, images, n=20_000)
+    codes = ae.encode(images)
+    spread = codes.std(axis=0)
+    np.testing.assert_allclose(drawn[0].mean(axis=0), codes.mean(axis=0), atol=0.05 * spread.max())
+    np.testing.assert_allclose(
+        np.cov(drawn[0], rowvar=False), np.cov(codes, rowvar=False), atol=0.05 * spread.max() ** 2
+    )
+
+
+# Walks
+
+
+def test_pairs_are_of_different_classes():
+    labels = np.array([0, 0, 0, 0, 1])
+    pairs = pairs_of_classes(labels, 30, seed=1)
+    assert pairs.shape == (30, 2)
+    assert np.all(labels[pairs[:, 0]] != labels[pairs[:, 1]])
+    np.testing.assert_array_equal(pairs, pairs_of_classes(labels, 30, seed=1))
+    with pytest.raises(ValueError, match="needs two classes"):
+        pairs_of_classes(np.zeros(5), 3)
+
+
+@pytest.mark.parametrize("path", ["linear", "spherical"])
+def test_paths_between_many_codes_are_those_between_two(path):
+    z_a, z_b = np.random.default_rng(0).standard_normal((2, 4, 3))
+    paths = paths_between(z_a, z_b, 7, path)
+    one = {"linear": linear_path, "spherical": spherical_path}[path]
+    for a, b, found in zip(z_a, z_b, paths, strict=True):
+        np.testing.assert_array_equal(found, one(a, b, 7))
+
+
+def test_paths_are_decoded_in_their_order():
+    vae, paths = small_vae(), np.random.default_rng(0).standard_normal((3, 4, 2)).astype("float32")
+    images = decode_paths(vae, paths)
+    assert images.shape == (3, 4, *IMAGE_SHAPE)
+    np.testing.assert_allclose(images[1], vae.decode(paths[1]), atol=1e-6)
+
+
+def test_distances_along_a_path_are_those_of_its_images(images):
+    classifier, path = make_classifier(), images[:12].reshape(3, 4, *IMAGE_SHAPE)
+    found = distances_along({"way": path}, images[50:], classifier)
+    expected = nearest_distance(images[:12], images[50:]).reshape(3, 4)
+    np.testing.assert_allclose(found["in pixels"]["way"], expected, rtol=1e-4)
+    features = [digit_features(classifier, x) for x in (images[:12], images[50:])]
+    np.testing.assert_allclose(found["in features"]["way"], nearest_distance(*features).reshape(3, 4), rtol=1e-3)
+
+
+def test_a_rise_is_the_middle_less_the_ends():
+    found = rises({"in pixels": np.array([[1.0, 9, 5, 9, 3], [3, 0, 7, 0, 1]])})
+    assert found == {"ends in pixels": 2.0, "middle in pixels": 6.0, "rise in pixels": 4.0}
+
+
+def test_unevenness_is_1_for_even_steps_and_their_number_for_one_jump():
+    path = np.zeros((5, *IMAGE_SHAPE))
+    path[:, 0, 0, 0] = np.arange(5)
+    assert unevenness(path) == 1
+    path[:, 0, 0, 0] = [0, 0, 0, 2, 2]
+    assert unevenness(path) == 4
+    with pytest.raises(ValueError, match="images that move"):
+        unevenness(0 * path)
+
+
+def test_a_stretch_in_units_of_the_spread_does_not_depend_on_the_scale_of_the_codes(images):
+    kernel = np.random.default_rng(0).normal(0, 0.01, (2, 784)).astype("float32")
+    model = linear_autoencoder(kernel)
+    codes = model.encode(images)
+    centre, spread = centre_and_spread(codes)
+    np.testing.assert_allclose(centre, codes.mean(axis=0), rtol=1e-5)
+    assert spread == pytest.approx(np.sqrt(np.mean((codes - centre) ** 2)), rel=1e-5)
+    assert stretch_of_codes(model, images) == pytest.approx(spread * np.linalg.norm(kernel, ord=2), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "expected"),
+    [(1.0, 2.0, "better"), (2.0, 1.0, "worse"), (1.04, 1.0, "level"), (1.0, 1.04, "level"), (1.06, 1.0, "worse")],
+)
+def test_a_verdict_takes_the_smaller_number(ours, other, expected):
+    assert verdict(ours, other) == expected
+
+
+# Published losses
+
+
+def test_the_published_losses_have_one_quotient_with_their_beta_and_no_other(images):
+    vaes = [
+        small_vae(),
+        VAE(constant_encoder(1.0, -1.0), constant_decoder(-1.0)),
+        VAE(constant_encoder(10.0), small_decoder()),
+    ]
+    batches = batches_of(vaes, images, size=20)
+    assert [batch.x.shape for batch in batches] == [(20, 784)] * 9
+    for name, loss in PUBLISHED_LOSSES.items():
+        beta = effective_beta(**loss.options, latent_dim=2)
+        assert varies(loss, beta, batches) < 1e-3, name
+        assert varies(loss, 1.5 * beta, batches) > 0.01, name
+
+
+def test_what_is_known_of_published_losses():
+    betas = {name: effective_beta(**loss.options, latent_dim=2) for name, loss in PUBLISHED_LOSSES.items()}
+    assert betas["½ SSE + KL (this course)"] == 1
+    assert betas["SSE + KL"] == 0.5
+    assert betas["MSE + KL"] == pytest.approx(392)
+    assert effective_beta("cross_entropy", "mean", "mean", kl_weight=0.1, latent_dim=32) == pytest.approx(2.45)
+    assert effective_beta("squared", "mean", kl_weight=0.00025, n_pixels=12_288) == pytest.approx(1.536)

@@ -15,6 +15,7 @@ COLAB = "https://colab.research.google.com"
 BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
 SETUP = """\
 %matplotlib inline
+%config InlineBackend.figure_format = "retina"
 try:
     import vae_keras  # first: it keeps TensorFlow's start-up lines quiet
 except ModuleNotFoundError as error:

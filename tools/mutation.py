@@ -43,7 +43,10 @@ TESTS = {
     "paths": ("paths", "properties", "bad_input"),  # tests/**/test_paths.py, and so on
     "layers": ("layers", "properties", "bad_input"),
     "losses": ("losses", "properties", "bad_input"),
-    "measures": ("measures", "properties", "bad_input"),
+    "measures/likelihood": ("measures", "properties", "bad_input"),
+    "measures/latent_space": ("measures", "properties", "bad_input"),
+    "measures/likeness": ("measures", "properties", "bad_input"),
+    "measures/published": ("measures", "properties", "bad_input"),
     "models": ("models", "learned_sigma", "like_any_keras_model", "bad_input", "callbacks", "saving", "replicas"),
 }
 ELSEWHERE = ("saving", "replicas")  # run the package in other processes, too: what is recorded here does not say so

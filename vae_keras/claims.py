@@ -1,19 +1,22 @@
 """A statement of the lecture, checked where it stands."""
 
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+SHOWN = 8  # numbers beside a statement; of more, the first ones
+
 
 def claim(statement: str, holds: ArrayLike, evidence: object = "") -> None:
-    """Print `✓ statement` if it holds on this run, else fail with the evidence.
+    """Print `✓ statement (measured: …)` if it holds on this run, else fail with the evidence.
 
     Args:
         statement: one sentence, the same on every run: numbers belong in `evidence` or in the table
             beside it.
         holds: one truth value, also NumPy's or TensorFlow's.
-        evidence: what was measured; shown when the claim fails.
+        evidence: what was measured: a text, numbers, or a dictionary of them by name.
 
     Raises:
         AssertionError: the claim does not hold.
@@ -29,7 +32,22 @@ def claim(statement: str, holds: ArrayLike, evidence: object = "") -> None:
     if not truth:
         measured = f"\n  measured: {evidence}" if str(evidence) else ""
         raise AssertionError(_printable(f"✗ {statement}{measured}"))
-    print(_printable(f"✓ {statement}"))
+    measured = f" (measured: {said(evidence)})" if str(evidence) else ""
+    print(_printable(f"✓ {statement}{measured}"))
+
+
+def said(evidence: object) -> str:
+    """Evidence in one line: numbers to three digits."""
+    if isinstance(evidence, Mapping):
+        return ", ".join(f"{name} {said(value)}" for name, value in evidence.items())
+    if isinstance(evidence, tuple | list):
+        return ", ".join(map(said, evidence))
+    values = np.asarray(evidence)
+    if values.dtype.kind not in "iuf":
+        return str(evidence)
+    form = "{:,}" if values.dtype.kind in "iu" else "{:.3g}"
+    shown = [form.format(value) for value in values.flat[:SHOWN]]
+    return ", ".join(shown + ["…"] * (values.size > SHOWN))
 
 
 def _printable(text):

@@ -99,6 +99,29 @@ def test_a_notebook_that_fails_shows_its_statements_and_no_more(course):
     assert len(lines) < 40
 
 
+SOLUTION = """<details><summary>Solution</summary>
+
+```python
+assert x == 3
+```
+
+</details>"""
+
+
+@pytest.mark.parametrize(
+    ("said", "solution", "outcome"),
+    [("it holds (measured: 2)", SOLUTION, "2 passed"), ("it did hold", SOLUTION, "1 failed, 1 passed"),
+     ("it holds", SOLUTION.replace("3", "4"), "1 failed, 1 passed")],
+)  # fmt: skip
+def test_statements_are_compared_without_what_was_measured_and_solutions_are_run(course, said, solution, outcome):
+    printed = nbformat.v4.new_output("stream", text="✓ it holds (measured: 1)\n")
+    cell = nbformat.v4.new_code_cell(f"x = 3; print('✓ {said}')", execution_count=1, outputs=[printed])
+    cell.metadata["tags"] = ["nbval-check-output"]
+    notebook = nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_markdown_cell(solution)])
+    nbformat.write(notebook, course / "notebooks" / "one.ipynb")
+    assert outcome in run(course, "notebooks/one.ipynb")[0][-1]
+
+
 def test_notebooks_run_on_the_digits_and_with_everything_on_mnist_where_it_is(course, tmp_path):
     add_notebook(course, ["import os; assert os.environ['VAE_KERAS_DATA'] == 'digits'  # as load_data reads it"])
     add_notebook(course, ["assert True"], "without_data")  # and so the same on any

@@ -17,8 +17,10 @@ from scipy.stats import norm
 from small import small_autoencoder, small_vae
 
 from vae_keras import kl_divergence, plots
+from vae_keras.measures import predicted_classes
+from vae_keras.networks import make_classifier
 from vae_keras.plots.alt import alt_text
-from vae_keras.plots.digits import mosaic
+from vae_keras.plots.digits import mosaic, signed_pictures
 from vae_keras.plots.style import CLASS_COLOURS
 
 RNG = np.random.default_rng(0)
@@ -44,9 +46,11 @@ CALLS = {
     "plot_aggregate_posteriors": lambda g, **k: plots.plot_aggregate_posteriors(
         {"one": (g.mean, g.log_var), "two": (g.mean, g.log_var)}, {"one": 0.5, "two": 0.5}, draws=2000, **k
     ),
+    "plot_cell_shares": lambda g, **k: plots.plot_cell_shares({"one": RNG.dirichlet(np.ones(32)).reshape(4, 8)}, **k),
     "plot_clouds": lambda g, **k: plots.plot_clouds(g.vae, g.x[:3], draws=4, cloud=20, **k),
     "plot_code_box": lambda g, **k: plots.plot_code_box(g.vae, g.mean, g.y, n=4, **k),
     "plot_codes": lambda g, **k: plots.plot_codes(g.mean, g.y, **k),
+    "plot_codes_and_manifold": lambda g, **k: plots.plot_codes_and_manifold(g.vae, g.mean, g.y, n=4, **k),
     "plot_compression": lambda g, **k: plots.plot_compression(g.ae, g.vae, g.x[:5], **k),
     "plot_compression_rows": lambda g, **k: plots.plot_compression_rows({"x": g.x[:4], "z": g.mean[:4]}, **k),
     "plot_density": lambda g, **k: plots.plot_density(**k),
@@ -62,11 +66,13 @@ CALLS = {
         {1: 40, 2: 30, 4: 20}, {2: 20, 4: 12}, {2: 30}, **k
     ),
     "plot_gaussians": lambda g, **k: plots.plot_gaussians(**k),
+    "plot_generative_model": lambda g, **k: plots.plot_generative_model(**k),
     "plot_gradient_estimates": lambda g, **k: plots.plot_gradient_estimates(
         {"score": DRAWS.T, "path": 0.1 * DRAWS.T}, (0, 2), **k
     ),
     "plot_history": lambda g, **k: plots.plot_history(g.history, terms=("loss", "kl_loss"), **k),
     "plot_kl_landscape": lambda g, **k: plots.plot_kl_landscape(**k),
+    "plot_kl_pictures": lambda g, **k: plots.plot_kl_pictures(**k),
     "plot_kl_per_dimension": lambda g, **k: plots.plot_kl_per_dimension({"2-d": g.vae}, g.x, **k),
     "plot_latent_planes": lambda g, **k: plots.plot_latent_planes({"one": g.mean, "two": 10 * g.mean}, g.y, **k),
     "plot_loss_histogram": lambda g, **k: plots.plot_loss_histogram(RNG.random(200), {"AE": 0.5}, **k),
@@ -76,6 +82,7 @@ CALLS = {
     "plot_nearest_distances": lambda g, **k: plots.plot_nearest_distances({"AE": {"samples": RNG.random(50)}}, **k),
     "plot_norms_along_paths": lambda g, **k: plots.plot_norms_along_paths(PATHS, CODES, **k),
     "plot_point_and_distribution": lambda g, **k: plots.plot_point_and_distribution(g.ae, g.vae, g.x, g.x[0], **k),
+    "plot_posterior_bells": lambda g, **k: plots.plot_posterior_bells(g.vae, g.x[0], **k),
     "plot_posteriors": lambda g, **k: plots.plot_posteriors(g.mean, g.log_var, g.y, **k),
     "plot_power_laws": lambda g, **k: plots.plot_power_laws(
         [1, 2, 4], {"error": [1, 2, 4]}, [("error", 1)], xlabel="x", ylabel="y", **k
@@ -92,7 +99,10 @@ CALLS = {
     "plot_unit_variances": lambda g, **k: plots.plot_unit_variances(
         [0.1, 1], [np.array([1, 0.5]), np.array([1, 1e-4])], [2, 1], **k
     ),
-    "plot_widths": lambda g, **k: plots.plot_widths(g.vae, g.x, columns=5, **k),
+    "plot_true_posteriors": lambda g, **k: plots.plot_true_posteriors(
+        g.vae, g.x[:2], RNG.dirichlet(np.ones(81), 2).reshape(2, 9, 9), **k
+    ),
+    "plot_widths": lambda g, **k: plots.plot_widths(np.exp(g.log_var.mean(axis=1)), g.x, g.y, **k),
 }
 PANELS = [name for name in CALLS if "axes" in inspect.signature(getattr(plots, name)).parameters]
 ON_ONE_AXES = [name for name in CALLS if name not in PANELS]
@@ -226,9 +236,9 @@ def test_an_alt_text_names_each_panel_and_what_is_new_in_it(given):
     assert alt_text(left.figure) == (
         "Curves of loss terms over training: solid on the training images, dashed on the held-out ones. "
         "Panel 1, title: total; x axis: epoch; y axis: nats per image. "
-        "Scatter of 2-d codes, coloured by class, each class named at its median. "
+        "Scatter of 2-d codes, coloured by class. "
         "Panel 2, title: plane; x axis: z_1; y axis: z_2. "
-        "Legend: loss, training; loss, held-out."
+        "Legend: loss, training; loss, held-out; …; 9."
     )
 
 
@@ -251,12 +261,14 @@ def test_a_notebook_that_imports_the_plots_shows_figures_with_their_alt_text(mon
     shell = types.SimpleNamespace(display_formatter=DisplayFormatter())
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
     importlib.reload(plots)
-    select_figure_formats(shell, {"png"})  # as `%matplotlib inline` does, which forgets what it finds
     figure = plots.plot_gaussians().figure
-    data, metadata = shell.display_formatter.format(figure)
-    assert {"image/png", "text/plain"} == set(data)
-    assert metadata == {"image/png": {"alt": alt_text(figure)}}
-    assert data["text/plain"] == alt_text(figure)  # in place of <Figure size …>
+    for kind in ("png", "retina"):
+        select_figure_formats(shell, {kind})  # as `%matplotlib inline` does, which forgets what it finds
+        data, metadata = shell.display_formatter.format(figure)
+        assert {"image/png", "text/plain"} == set(data)
+        assert metadata["image/png"]["alt"] == alt_text(figure)
+        assert set(metadata["image/png"]) == ({"alt"} if kind == "png" else {"alt", "width", "height"})
+        assert data["text/plain"] == alt_text(figure)  # in place of <Figure size …>
     data, metadata = shell.display_formatter.format(plt.figure())
     assert data["text/plain"].startswith("<Figure")
     assert metadata == {}
@@ -307,14 +319,23 @@ def test_the_manifold_is_decoded_at_the_priors_quantiles_with_z2_upwards():
     np.testing.assert_allclose(grid[:, 0, 1], quantiles[::-1])  # from top to bottom
 
 
-def test_codes_have_the_colour_of_their_class_which_is_named_at_its_median(given):
+def test_codes_have_the_colour_of_their_class_which_the_legend_names(given):
     ax = plots.plot_codes(given.mean, given.y)
     np.testing.assert_allclose(ax.collections[0].get_offsets(), given.mean, rtol=1e-6)
-    assert {text.get_text() for text in ax.texts} == {str(digit) for digit in np.unique(given.y)}
-    for text in ax.texts:
-        digit = int(text.get_text())
-        assert text.get_color() == CLASS_COLOURS[digit]
-        np.testing.assert_allclose(text.xy, np.median(given.mean[given.y == digit], axis=0), rtol=1e-5)
+    handles, names = ax.get_legend_handles_labels()
+    assert names == [str(digit) for digit in np.unique(given.y)]
+    for handle, name in zip(handles, names, strict=True):
+        assert handle.get_color() == CLASS_COLOURS[int(name)]
+
+
+def test_the_grid_in_the_scatter_stands_where_the_manifold_is_decoded(given):
+    scatter, grid = plots.plot_codes_and_manifold(given.vae, given.mean, given.y, n=4)
+    quantiles = norm.ppf((np.arange(4) + 0.5) / 4)
+    vertical = [segment[0][0] for segment in scatter.collections[-2].get_segments()]
+    np.testing.assert_allclose(vertical, quantiles)
+    lower_right = grid.images[0].get_array()[-28:, -28:]
+    expected = given.vae.decode([[quantiles[-1], quantiles[0]]])[0, ..., 0]
+    np.testing.assert_allclose(lower_right, expected, atol=1e-5)
 
 
 def test_history_draws_training_solid_and_held_out_dashed(given):
@@ -356,24 +377,29 @@ def test_posteriors_are_ellipses_of_two_sigma(given):
 
 
 def test_the_kl_landscapes_lines_are_the_kl():
-    _, lines = plots.plot_kl_landscape()
-    along_sigma, along_mu = lines.lines[:2]
+    along_mu, along_sigma = (ax.lines[0] for ax in plots.plot_kl_landscape()[1:])
     np.testing.assert_allclose(along_mu.get_ydata(), along_mu.get_xdata() ** 2 / 2, atol=1e-5)
     sigma = along_sigma.get_xdata()
     np.testing.assert_allclose(along_sigma.get_ydata(), (sigma**2 - 1) / 2 - np.log(sigma), atol=1e-5)
 
 
-def test_sigma_effect_falls_with_the_square_of_sigma(given):
-    ax = plots.plot_sigma_effect(given.x[0], given.x[1])
-    losses = ax.lines[0].get_ydata()  # sigma doubles from one to the next
-    np.testing.assert_allclose(losses[:-1], 4 * losses[1:], rtol=1e-5)
+def test_sigma_effect_is_the_loss_and_the_full_density(given):
+    x, x_hat = given.x[0], given.x[1]
+    ax = plots.plot_sigma_effect(x, x_hat, sigmas=(0.25, 0.5, 1.0))
+    loss, full = (line.get_ydata() for line in ax.lines[:2])
+    np.testing.assert_allclose(loss[:-1], 4 * loss[1:], rtol=1e-5)  # sigma doubles from one to the next
+    scipys = [-norm(x_hat.astype("float64"), sigma).logpdf(x).sum() for sigma in (0.25, 0.5, 1.0)]
+    np.testing.assert_allclose(full, scipys, rtol=1e-5, atol=1e-3)
+    assert ax.lines[2].get_xdata()[0] == pytest.approx(np.sqrt(np.mean((x - x_hat) ** 2)), rel=1e-5)
 
 
 def test_the_code_box_reaches_from_the_least_to_the_greatest_code(given):
-    plane, decoded = plots.plot_code_box(given.vae, given.mean, given.y, n=4)
-    (x0, y0), (x1, y1) = plane.patches[0].get_bbox().get_points()
-    np.testing.assert_allclose([[x0, y0], [x1, y1]], [given.mean.min(axis=0), given.mean.max(axis=0)], rtol=1e-5)
-    np.testing.assert_allclose(decoded.images[0].get_extent(), [x0, x1, y0, y1], rtol=1e-5)
+    plane, *decoded = plots.plot_code_box(given.vae, given.mean, given.y, n=4)
+    whole = given.mean.min(axis=0), given.mean.max(axis=0)
+    for frame, ax, ends in zip(plane.patches, decoded, (whole, np.quantile(given.mean, (0.05, 0.95), 0)), strict=True):
+        (x0, y0), (x1, y1) = frame.get_bbox().get_points()
+        np.testing.assert_allclose([[x0, y0], [x1, y1]], ends, rtol=1e-5)
+        np.testing.assert_allclose(ax.images[0].get_extent(), [x0, x1, y0, y1], rtol=1e-5)
 
 
 def test_nearest_distances_mark_the_median():
@@ -437,11 +463,66 @@ def test_active_units_stand_out_from_dead_ones():
 
 
 def test_widths_show_the_narrowest_and_the_widest(given):
-    _, rows = plots.plot_widths(given.vae, given.x, columns=3)
-    order = np.argsort(given.log_var.sum(axis=1))
-    narrowest, _, widest, _ = (picture.get_array() for picture in rows.images)
-    np.testing.assert_array_equal(narrowest[:, :28], given.x[order[0], ..., 0])
-    np.testing.assert_array_equal(widest[:, :28], given.x[order[-1], ..., 0])
+    width = np.exp(given.log_var.mean(axis=1))
+    _, rows = plots.plot_widths(width, given.x, given.y)
+    narrowest, widest = (picture.get_array() for picture in rows.images)
+    of_3 = np.flatnonzero(given.y == 3)
+    column = slice(28 * 3, 28 * 4)
+    np.testing.assert_array_equal(narrowest[:, column], given.x[of_3[width[of_3].argmin()], ..., 0])
+    np.testing.assert_array_equal(widest[:, column], given.x[of_3[width[of_3].argmax()], ..., 0])
+
+
+def test_cells_say_how_many_times_their_share_they_hold():
+    shares = np.full((2, 4), 1 / 8)
+    shares[1, 0], shares[1, 1] = 2 / 8, 0
+    (ax,) = plots.plot_cell_shares({"one": shares})
+    times = {text.get_text(): text.get_position() for text in ax.texts}
+    assert sorted(text.get_text() for text in ax.texts) == sorted([*["1.0"] * 6, "2.0", "0.0"])
+    x, y = times["2.0"]  # the outer ring, the first sector counter-clockwise
+    assert x > 0
+    assert y > 0
+    x, y = times["0.0"]
+    assert x < 0
+    assert y > 0
+
+
+def test_the_bells_have_the_digits_mean_width_and_draw(given):
+    axes = plots.plot_posterior_bells(given.vae, given.x[0], seed=3)
+    sigma = np.exp(given.log_var[0] / 2)
+    z = given.mean[0] + sigma * np.random.default_rng(3).standard_normal((1, 2))[0]
+    for j, ax in enumerate(axes):
+        bell, mu, draw = ax.lines[1:4]
+        assert bell.get_ydata().max() == pytest.approx(norm.pdf(0) / sigma[j], rel=1e-3)
+        assert mu.get_xdata()[0] == pytest.approx(given.mean[0, j])
+        assert draw.get_xdata()[0] == pytest.approx(z[j], rel=1e-5)
+
+
+def test_a_classifier_frames_the_draws_that_it_reads_as_another_class(given):
+    classifier = make_classifier()
+    pictures = plots.plot_clouds(given.vae, given.x[:3], classifier, draws=4, cloud=20)[1]
+    rows = [picture.get_array().reshape(28, 5, 28).swapaxes(0, 1)[..., None] for picture in pictures.images]
+    read = [predicted_classes(classifier, np.asarray(row)) for row in rows]
+    assert len(pictures.patches) == sum(np.sum(row != row[0]) for row in read)
+
+
+def test_a_draw_below_the_picture_of_the_mean_is_its_difference(given):
+    *_, pictures = plots.plot_reparameterization(given.vae, given.x[0], draws=3)
+    decoded, differences = (picture.get_array() for picture in pictures.images)
+    change = decoded.reshape(28, 3, 28).swapaxes(0, 1)[..., None] - given.vae.decode(given.mean[:1])
+    np.testing.assert_allclose(differences[:, :28], signed_pictures(change)[0], atol=0.02)
+    white = signed_pictures(np.zeros((1, 2, 2, 1)))
+    np.testing.assert_allclose(white, 1, atol=0.01)
+
+
+def test_the_true_posterior_lies_under_the_encoders_ellipse(given):
+    shares = np.zeros((1, 9, 9))
+    shares[0, 0, 8] = 1.0  # the largest z_1, the smallest z_2
+    (ax,) = plots.plot_true_posteriors(given.vae, given.x[:1], shares, reach=4.0)
+    heat = ax.images[0]
+    assert heat.origin == "lower"
+    assert heat.get_extent() == [-4.0, 4.0, -4.0, 4.0]
+    (ellipses,) = (found for found in ax.collections if isinstance(found, EllipseCollection))
+    np.testing.assert_allclose(ellipses.get_widths(), 4 * np.exp(given.log_var[:1, 0] / 2), rtol=1e-5)
 
 
 def test_the_stretch_is_drawn_with_z2_upwards():

@@ -10,9 +10,11 @@ from small import small_autoencoder, small_encoder, small_vae
 from vae_keras import (
     VAE,
     plot_aggregate_posteriors,
+    plot_cell_shares,
     plot_clouds,
     plot_code_box,
     plot_codes,
+    plot_codes_and_manifold,
     plot_compression,
     plot_compression_rows,
     plot_density,
@@ -33,6 +35,7 @@ from vae_keras import (
     plot_nearest_distances,
     plot_norms_along_paths,
     plot_point_and_distribution,
+    plot_posterior_bells,
     plot_posteriors,
     plot_power_laws,
     plot_rate_distortion,
@@ -41,6 +44,7 @@ from vae_keras import (
     plot_sigma_effect,
     plot_sigma_histograms,
     plot_stretch,
+    plot_true_posteriors,
     plot_unit_variances,
     plot_widths,
     plots,
@@ -94,10 +98,10 @@ TAKE_IMAGES = {
     "plot_compression": lambda g, x: plot_compression(g.ae, g.vae, x),
     "plot_kl_per_dimension": lambda g, x: plot_kl_per_dimension({"VAE": g.vae}, x),
     "plot_point_and_distribution": lambda g, x: plot_point_and_distribution(g.ae, g.vae, x, g.x[0]),
-    "plot_widths": lambda g, x: plot_widths(g.vae, x),
 }
 TAKE_ONE_IMAGE = {
     "plot_point_and_distribution": lambda g, image: plot_point_and_distribution(g.ae, g.vae, g.x, image),
+    "plot_posterior_bells": lambda g, image: plot_posterior_bells(g.vae, image),
     "plot_reparameterization": lambda g, image: plot_reparameterization(g.vae, image),
     "plot_schema": lambda g, image: plot_schema(g.vae, image),
     "plot_sigma_effect": lambda g, image: plot_sigma_effect(g.x[0], image),
@@ -131,9 +135,11 @@ def test_what_is_not_one_image_of_the_models_shape_is_refused(given, function):
 TAKE_LABELS = {
     "plot_code_box": lambda g, y: plot_code_box(g.vae, g.mean, y),
     "plot_codes": lambda g, y: plot_codes(g.mean, y),
+    "plot_codes_and_manifold": lambda g, y: plot_codes_and_manifold(g.vae, g.mean, y),
     "plot_latent_planes": lambda g, y: plot_latent_planes({"VAE": g.mean}, y),
     "plot_posteriors": lambda g, y: plot_posteriors(g.mean, g.log_var, y),
     "plot_stretch": lambda g, y: plot_stretch(g.plane, g.plane, g.mean, y),
+    "plot_widths": lambda g, y: plot_widths(np.ones(130), g.x, y),
 }
 
 
@@ -157,7 +163,7 @@ CALLS = [
        "must be a dictionary, name → what is drawn, and not empty. Received: an empty one")
       for plot, *more in ((plot_latent_planes, []), (plot_sigma_histograms,), (plot_aggregate_posteriors, {}),
                           (plot_memorizing,), (plot_moves, []), (plot_error_against_size, {}, {}),
-                          (plot_compression_rows,),
+                          (plot_compression_rows,), (plot_cell_shares,),
                           (plot_nearest_distances,), (plot_gradient_estimates, (0, 1)), (plot_digit_rows,),
                           (plot_norms_along_paths, {}), (plot_distances_along_paths, {}), (plot_kl_per_dimension, []))],
     ("plot_power_laws of nothing", lambda g: plot_power_laws([1, 2], {}), TypeError, "curves must be a dictionary"),
@@ -179,7 +185,12 @@ CALLS = [
     ("plot_manifold, n=0", lambda g: plot_manifold(g.vae, n=0), ValueError, whole("n")),
     ("plot_manifold of 3 dimensions", lambda g: plot_manifold(small_vae(3)), ValueError, "2-d.* latent_dim=3"),
     *[(f"{plot.__name__} of an autoencoder", lambda g, plot=plot: plot(g.ae, g.x), TypeError,
-       "vae must be a VAE. Received: a Autoencoder") for plot in (plot_clouds, plot_widths, plot_reparameterization)],
+       "vae must be a VAE. Received: a Autoencoder") for plot in (plot_clouds, plot_reparameterization)],
+    ("plot_true_posteriors of 3 dimensions", lambda g: plot_true_posteriors(small_vae(3), g.x, g.plane), ValueError,
+     "vae must have a 2-d latent space. Received: latent_dim=3"),
+    ("plot_cell_shares of a list", lambda g: plot_cell_shares({"one": [0.5, 0.5]}), ValueError,
+     r"must have shape \(rings, sectors\)"),
+    ("plot_widths of one image", lambda g: plot_widths([1.0], g.x[0], [0]), ValueError, "x must have shape"),
     *[(f"{plot.__name__}, swapped", lambda g, plot=plot, more=more: plot(g.vae, g.ae, g.x, *[g.x[0]][:more]),
        TypeError, "autoencoder must be an Autoencoder. Received: a VAE")
       for plot, more in ((plot_compression, 0), (plot_point_and_distribution, 1))],
@@ -219,7 +230,9 @@ def test_a_mistake_is_named(given, call, error, message):
 
 
 NOTHING_TO_MISUSE = {
+    "plot_generative_model": "takes only where to draw, and a title",
     "plot_kl_landscape": "takes only where to draw, and a title",
+    "plot_kl_pictures": "takes only where to draw, and a title",
     "plot_reparameterization_graph": "takes only where to draw",
 }
 

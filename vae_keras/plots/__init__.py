@@ -6,6 +6,7 @@ returns an array.
 
 from vae_keras.plots.ablation import (
     plot_aggregate_posteriors,
+    plot_cell_shares,
     plot_latent_planes,
     plot_memorizing,
     plot_moves,
@@ -36,17 +37,23 @@ from vae_keras.plots.interpolation import (
     plot_norms_along_paths,
     plot_stretch,
 )
-from vae_keras.plots.latent import plot_codes
+from vae_keras.plots.latent import plot_codes, plot_codes_and_manifold
+from vae_keras.plots.objective import (
+    plot_generative_model,
+    plot_kl_landscape,
+    plot_kl_pictures,
+    plot_loss_histogram,
+    plot_sigma_effect,
+    plot_true_posteriors,
+)
 from vae_keras.plots.posterior import (
     plot_clouds,
     plot_compression,
-    plot_kl_landscape,
     plot_kl_per_dimension,
-    plot_loss_histogram,
     plot_point_and_distribution,
+    plot_posterior_bells,
     plot_posteriors,
     plot_reparameterization,
-    plot_sigma_effect,
     plot_widths,
 )
 from vae_keras.plots.schema import plot_schema
@@ -55,9 +62,11 @@ describe_figures()
 
 __all__ = [
     "plot_aggregate_posteriors",
+    "plot_cell_shares",
     "plot_clouds",
     "plot_code_box",
     "plot_codes",
+    "plot_codes_and_manifold",
     "plot_compression",
     "plot_compression_rows",
     "plot_density",
@@ -67,10 +76,12 @@ __all__ = [
     "plot_empirical_cdfs",
     "plot_error_against_size",
     "plot_gaussians",
+    "plot_generative_model",
     "plot_gradient_estimates",
     "plot_history",
     "plot_kl_landscape",
     "plot_kl_per_dimension",
+    "plot_kl_pictures",
     "plot_latent_planes",
     "plot_loss_histogram",
     "plot_manifold",
@@ -79,6 +90,7 @@ __all__ = [
     "plot_nearest_distances",
     "plot_norms_along_paths",
     "plot_point_and_distribution",
+    "plot_posterior_bells",
     "plot_posteriors",
     "plot_power_laws",
     "plot_rate_distortion",
@@ -88,6 +100,7 @@ __all__ = [
     "plot_sigma_effect",
     "plot_sigma_histograms",
     "plot_stretch",
+    "plot_true_posteriors",
     "plot_unit_variances",
     "plot_widths",
 ]

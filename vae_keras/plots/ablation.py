@@ -5,19 +5,23 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
-from scipy.stats import norm
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.patches import Wedge
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from scipy.stats import chi2, norm
 
 from vae_keras.plots.arguments import (
     as_many_as,
     at_least_one,
+    cells,
     codes_2d,
     each,
     labels_of,
     numbers,
     takes,
 )
-from vae_keras.plots.latent import plot_codes, scatter_classes
+from vae_keras.plots.latent import class_legend, scatter_classes
 from vae_keras.plots.style import (
     BLACK,
     BLUE,
@@ -35,6 +39,7 @@ from vae_keras.plots.style import (
 
 LOSS_COLOURS = {"only reconstruction": BLUE, "only KL": ORANGE, "combination": GREEN}
 EDGE = 4  # of the common scale: in one dimension the prior keeps 0.99994 of its mass within ±4
+OUTER = 3  # radius of the outermost cells as drawn
 SMALLEST_VARIANCE = 1e-6  # drawn; below it a latent dimension is as dead as can be
 
 
@@ -55,7 +60,7 @@ def plot_latent_planes(
 
     Args:
         codes: name → 2-d codes `(n, 2)`, one per image.
-        labels: `(n,)` classes; each class is named, on the model's own scale, at its median.
+        labels: `(n,)` classes.
         title: of the figure.
         axes: two Matplotlib axes for each model, or None for a new figure.
 
@@ -70,11 +75,13 @@ def plot_latent_planes(
         common.set(
             xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), aspect="equal", xlabel="$z_1$", ylabel="$z_2$"
         )
-        common.set_title(f"{name}\n{outside:.0%} of the codes lie outside")
-        plot_codes(z, labels, ax=own)
+        common.set_title(f"{name}\n{outside:.0%} of the codes beyond this frame")
+        scatter_classes(own, z, labels)
+        own.set(xlabel="$z_1$", ylabel="$z_2$")
         own.xaxis.set_major_locator(MaxNLocator(3))
         own.yaxis.set_major_locator(MaxNLocator(4))
         own.set_title("the same, on its own scale")
+    class_legend(axes[0, -1], labels)
     title_above(axes, title)
     return axes
 
@@ -104,7 +111,9 @@ def plot_sigma_histograms(
         np.floor(np.log(low) / np.log(ratio)) - 0.5, np.log(3) / np.log(ratio)
     )
     for ax, (name, sigma) in zip(axes, sigmas.items(), strict=True):
-        sigma = np.maximum(sigma, bins[0])  # the narrowest of all count in the first bin
+        if np.min(sigma) < bins[0]:  # the narrowest of all count in the first bin
+            ax.annotate("≤", (bins[0], 0), xytext=(0, 3), textcoords="offset points", ha="right")
+        sigma = np.maximum(sigma, bins[0])
         ax.hist(
             sigma.ravel(),
             bins,
@@ -135,11 +144,11 @@ def plot_aggregate_posteriors(
 ) -> np.ndarray:
     """Heat maps of the average of q(z|x) over images, and its two marginals beside N(0, 1).
 
-    Rows L28 and L29.
+    Row L28.
 
     Args:
         posteriors: name → `(mean, log_var)` of q(z|x), each `(n, 2)`.
-        distances: name → KL divergence to N(0, I) in nats, for the titles.
+        distances: name → `distance_to_prior`, for the titles.
         draws: of z from the average.
         seed: of the draws.
         title: of the figure.
@@ -166,8 +175,8 @@ def plot_aggregate_posteriors(
             vmax=2 * norm.pdf(0) ** 2,
         )
         _circles(heat, "white")
-        distance = f"{distances[name]:.3g}" if distances[name] > 1e-3 else "below 0.001"
-        heat.set(xlabel="$z_1$", ylabel="$z_2$", title=f"{name}\nKL to N(0, I): {distance} nats")
+        heat.set(xlabel="$z_1$", ylabel="$z_2$")
+        heat.set_title(f"{name}\ndistance to the prior: {distances[name]:.2g}")
         for j, colour in enumerate((BLUE, ORANGE)):
             heights = np.histogram(z[:, j], edges)[0] / (draws * width)
             marginal.stairs(heights, edges, color=colour, label=f"$z_{j + 1}$")
@@ -178,6 +187,51 @@ def plot_aggregate_posteriors(
     axes[1, 0].legend(loc="upper center", ncols=3, handlelength=1, columnspacing=1, borderaxespad=0)
     colour_bar = {"label": "density", "extend": "max", "shrink": 0.9, "pad": 0.01}
     axes[0, 0].figure.colorbar(picture, ax=list(axes[0]), **colour_bar)
+    title_above(axes, title)
+    return axes
+
+
+@styled
+@takes(shares=each(cells))
+def plot_cell_shares(
+    shares: Mapping[str, np.ndarray], title: str | None = None, axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Maps of the plane in cells of equal prior probability: orange where more codes lie than the
+    prior would put there, blue where fewer (row L29).
+
+    Each cell says how many times its share it holds. The outermost ring reaches on without end.
+
+    Args:
+        shares: name → `cell_shares`, `(rings, sectors)`.
+        title: of the figure.
+        axes: as many Matplotlib axes as models, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    axes = panels_or_new(axes, 1, len(shares), figsize=(9.4, 3.2))[0]
+    colours = plt.get_cmap("PuOr_r")
+    scale = LogNorm(1 / 8, 8)
+    for ax, (name, table) in zip(axes, shares.items(), strict=True):
+        rings, sectors = np.shape(table)
+        radii = np.append(chi2(2).ppf(np.arange(rings) / rings) ** 0.5, OUTER)
+        for ring, row in enumerate(np.asarray(table) * np.size(table)):
+            for sector, times in enumerate(row):
+                start, end = 360 * sector / sectors, 360 * (sector + 1) / sectors
+                colour = colours(scale(np.clip(times, 1 / 8, 8)))
+                size = {"width": radii[ring + 1] - radii[ring], "edgecolor": "white"}
+                ax.add_patch(Wedge((0, 0), radii[ring + 1], start, end, facecolor=colour, **size))
+                middle, angle = (radii[ring] + radii[ring + 1]) / 2, np.radians((start + end) / 2)
+                place = middle * np.cos(angle), middle * np.sin(angle)
+                ink = "black" if 0.3 < times < 3.3 else "white"
+                ax.text(*place, f"{times:.1f}", fontsize=6.5, color=ink, ha="center", va="center")
+        side = (-OUTER, OUTER)
+        ax.set(xlim=side, ylim=side, aspect="equal", title=name, xlabel="$z_1$")
+    axes[0].set_ylabel("$z_2$")
+    bar = axes[0].figure.colorbar(ScalarMappable(scale, colours), ax=list(axes), shrink=0.9)
+    bar.set_label("share of the codes / share of the prior")
+    bar.set_ticks([1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8], labels=["⅛", "¼", "½", "1", "2", "4", "8"])
+    bar.minorticks_off()
     title_above(axes, title)
     return axes
 
@@ -235,9 +289,8 @@ def plot_moves(
     Row L30.
 
     Args:
-        moves: name → array `(seeds, 2, 3)`: for both disturbances the reconstruction's move, in
-            units of the input's, the code's, in units of the spread of all codes, and the code's,
-            in units of its own sigma.
+        moves: name → array `(seeds, 2, 3)`: for both disturbances the three numbers of
+            `measures.moves`.
         disturbances: the names of both.
         title: of the figure.
         axes: three Matplotlib axes, or None for a new figure.
@@ -247,9 +300,9 @@ def plot_moves(
     """
     axes = panels_or_new(axes, 1, 3, figsize=(9, 3.3), sharey=True)[0]
     units = (
-        "reconstruction: $\\|\\hat{x}' - \\hat{x}\\| \\; / \\; \\|x' - x\\|$",
-        "code: $\\|\\mu' - \\mu\\| \\; /$ spread of codes",
-        "code: $\\|(\\mu' - \\mu) \\; / \\; \\sigma_\\phi(x)\\|$",
+        "move of $\\hat{x}$ / difference\nof two digits' $\\hat{x}$",
+        "move of $\\mu$ /\nspread of all $\\mu$",
+        "move of $\\mu$ /\nits own $\\sigma_\\phi$",
     )
     for i, (ax, unit) in enumerate(zip(axes, units, strict=True)):
         for row, (name, runs) in enumerate(moves.items()):
@@ -259,8 +312,11 @@ def plot_moves(
                 ax.plot(runs[:, k, i], heights, marker, color=colour, markerfacecolor="none")
         ax.set_yticks(range(len(moves)), list(moves))
         ax.set(xlabel=unit, ylim=(len(moves) - 0.5, -0.5), xscale="linear" if i == 0 else "log")
-        if i == 1:
+        if i > 0:
+            low, high = ax.get_xlim()
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ax.minorticks_off()
     for name, marker in zip(disturbances, "os", strict=True):
         axes[0].plot([], [], marker, color=BLACK, markerfacecolor="none", label=name)
     figure = axes[0].figure

@@ -88,14 +88,31 @@ def register(display_formatter: Any) -> None:
     VS Code and MyST read it from the plain text, which otherwise says `<Figure size 640x480 with 1
     Axes>`, nbconvert's classic template from the picture's metadata. A mime bundle outlasts
     `%matplotlib inline`, which takes away all formatters that are registered for one kind of
-    picture.
+    picture. It is asked first, and sees to it that the picture's own formatter says the text, too:
+    a sharp ("retina") one would otherwise leave nothing but its size in the metadata.
     """
-    display_formatter.mimebundle_formatter.for_type(Figure, _mime_bundle)
+    pictures = display_formatter.formatters["image/png"]
+
+    def mime_bundle(figure):
+        drawn = pictures.type_printers.get(Figure)
+        if drawn is not None and not isinstance(drawn, _WithAltText):
+            pictures.for_type(Figure, _WithAltText(drawn))
+        text = alt_text(figure)
+        return ({"text/plain": text}, {"image/png": {"alt": text}}) if text else ({}, {})
+
+    display_formatter.mimebundle_formatter.for_type(Figure, mime_bundle)
 
 
-def _mime_bundle(figure):
-    text = alt_text(figure)
-    return ({"text/plain": text}, {"image/png": {"alt": text}}) if text else ({}, {})
+class _WithAltText:
+    """A formatter of figures whose metadata say the alt text."""
+
+    def __init__(self, draw):
+        self.draw = draw
+
+    def __call__(self, figure):
+        drawn, text = self.draw(figure), alt_text(figure)
+        picture, metadata = drawn if isinstance(drawn, tuple) else (drawn, {})
+        return (picture, {**metadata, "alt": text}) if picture and text else drawn
 
 
 def _axis(ax: Axes, which: str) -> str:

@@ -74,6 +74,7 @@ def model_of(kind, latent_dim=None):
 
 a_vae, an_autoencoder, a_model = model_of(VAE), model_of(Autoencoder), model_of(LatentModel)
 a_planar_vae, a_planar_autoencoder = model_of(VAE, 2), model_of(Autoencoder, 2)
+a_planar_model = model_of(LatentModel, 2)
 
 
 def at_least_one(value, name, given):
@@ -82,6 +83,10 @@ def at_least_one(value, name, given):
 
 def codes_2d(value, name, given):
     _array(value, name, "(n, 2)", lambda shape: len(shape) == 2 and shape[0] > 0 and shape[1] == 2)
+
+
+def cells(value, name, given):
+    _array(value, name, "(rings, sectors)", lambda shape: len(shape) == 2 and 0 not in shape)
 
 
 def numbers(value, name, given):

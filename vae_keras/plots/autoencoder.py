@@ -132,9 +132,8 @@ def plot_code_box(
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scatter of the codes in the plane with a box around them, and the same box decoded on a grid.
-
-    Row L07.
+    """Scatter of the codes in the plane with a box around them, and the box decoded on a grid: all
+    of it, and the part that holds the middle 90 % of the codes in each dimension (row L07).
 
     Args:
         model: with a 2-d latent space.
@@ -143,28 +142,29 @@ def plot_code_box(
         labels: `(m,)` classes.
         n: decoded images per side.
         title: of the figure.
-        axes: two Matplotlib axes, or None for a new figure.
+        axes: three Matplotlib axes, or None for a new figure.
 
     Returns:
-        The two axes.
+        The three axes.
     """
     height, width = model.image_shape[:2]
-    axes = panels_or_new(axes, 1, 2, figsize=(9, np.clip(4.2 * height / width + 0.3, 2.5, 8)))[0]
-    low, high = codes.min(axis=0), codes.max(axis=0)
-    plot_codes(codes, labels, title="codes of training images, and their box", ax=axes[0])
-    axes[0].add_patch(Rectangle(low, *(high - low), facecolor="none", edgecolor=RED, linewidth=1.5))
+    size = (10.4, np.clip(3.1 * height / width + 0.5, 2.5, 8))
+    axes = panels_or_new(axes, 1, 3, figsize=size, width_ratios=(1.15, 1, 1))[0]
+    boxes = {
+        "the whole box": (codes.min(axis=0), codes.max(axis=0), RED),
+        "where most codes lie": (*np.quantile(codes, (0.05, 0.95), axis=0), BLUE),
+    }
+    plot_codes(codes, labels, title="codes of training images", ax=axes[0])
+    axes[0].set_box_aspect(height / width)
     cells = (np.arange(n) + 0.5) / n
-    z1, z2 = (low[j] + (high[j] - low[j]) * cells for j in (0, 1))
-    grid = np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(-1, 2)  # z2 grows upwards
-    show(axes[1], mosaic(model.decode(grid), n), extent=(low[0], high[0], low[1], high[1]))
-    axes[1].set(xlabel="$z_1$", ylabel="$z_2$", title="the box, decoded")
-    axes[1].spines[:].set(visible=True, color=RED, linewidth=1.5)
-    for ax in axes:
-        margin = 0.03 * (high - low)
-        ax.set(
-            xlim=(low[0] - margin[0], high[0] + margin[0]),
-            ylim=(low[1] - margin[1], high[1] + margin[1]),
-        )
+    for ax, (name, (low, high, colour)) in zip(axes[1:], boxes.items(), strict=True):
+        frame = Rectangle(low, *(high - low), fill=False, edgecolor=colour, linewidth=1.5)
+        axes[0].add_patch(frame)
+        z1, z2 = (low[j] + (high[j] - low[j]) * cells for j in (0, 1))
+        grid = np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(-1, 2)  # z2 grows upwards
+        show(ax, mosaic(model.decode(grid), n), extent=(low[0], high[0], low[1], high[1]))
+        ax.set(xlabel="$z_1$", ylabel="$z_2$", title=f"{name}, decoded")
+        ax.spines[:].set(visible=True, color=colour, linewidth=1.5)
         ax.set_aspect("auto")
         ax.set_box_aspect(height / width)  # as an image's, since there are as many rows as columns
     title_above(axes, title)
@@ -181,7 +181,7 @@ def plot_nearest_distances(
     """Histograms of the distance to the nearest real digit, a panel for each model (row L07).
 
     Dotted lines are medians. The axis ends a little beyond the distance that 98 % of all keep
-    below.
+    below; the last bin holds the rest, too.
 
     Args:
         distances: name of a panel → (name of what was measured → distances).
@@ -199,7 +199,7 @@ def plot_nearest_distances(
             (GREEN, BLUE, RED, *COLOURS), panel.items(), strict=False
         ):
             ax.hist(
-                values,
+                np.minimum(values, bins[-1] - 1e-6),
                 bins,
                 density=True,
                 histtype="step",
@@ -208,9 +208,8 @@ def plot_nearest_distances(
                 label=label,
             )
             ax.axvline(np.median(values), color=colour, linestyle=":", linewidth=1.2)
-        ax.set(xlabel="distance to the nearest held-out image", title=name)
-        ax.set_yticks([])
-        ax.spines["left"].set_visible(False)
+        ax.set(xlabel="distance to the nearest\nheld-out image", title=name)
+    axes[0].plot([], [], ":", color="0.3", label="their medians")
     axes[0].set_ylabel("density")
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from scipy.stats import norm
 
 from vae_keras.models import LatentModel
 from vae_keras.plots.arguments import at_least_one, rows_of_pictures, takes
-from vae_keras.plots.style import INK, axes_or_new, styled
+from vae_keras.plots.style import INK, SIGNED, axes_or_new, styled
 
 
 def as_picture(images: np.ndarray) -> np.ndarray:
@@ -27,6 +28,15 @@ def as_colours(images: np.ndarray) -> np.ndarray:
     """`as_picture` with ink as greys: `(..., height, width, 3)`."""
     pictures = as_picture(images)
     return pictures if np.shape(images)[-1] == 3 else colormaps[INK](pictures)[..., :3]
+
+
+def signed_pictures(differences: np.ndarray) -> np.ndarray:
+    """Differences of images → colours `(..., height, width, 3)`: white for none, orange for more
+    ink, blue for less, on one scale.
+    """
+    values = np.asarray(differences, "float32").mean(axis=-1)
+    limit = max(float(np.abs(values).max()), 1e-6)
+    return SIGNED(Normalize(-limit, limit)(values))[..., :3]
 
 
 def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
@@ -47,6 +57,15 @@ def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
 def show(ax: Axes, picture: np.ndarray, **options: Any) -> None:
     """Draw what `as_picture` or `mosaic` made."""
     ax.imshow(picture, cmap=INK, vmin=0, vmax=1, **options)
+
+
+def inset(ax: Axes, box: Sequence[float], image: np.ndarray, anchor: str) -> Axes:
+    """An image in a frame, in a part of the axes."""
+    frame = ax.inset_axes(box)
+    show(frame, as_picture(image))
+    frame.set(xticks=[], yticks=[], anchor=anchor)
+    frame.spines[:].set(visible=True, color="0.6")
+    return frame
 
 
 def cell_size(shape: Sequence[int], side: float = 0.62) -> tuple[float, float]:

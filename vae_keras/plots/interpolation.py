@@ -81,7 +81,7 @@ def plot_distances_along_paths(
             colour = COLOURS[models.index(name.split()[0])]
             line = "--" if name.endswith("spherical") else "-"
             ax.plot(np.linspace(0, 1, len(values)), values, line, color=colour, label=name)
-        ax.set(xlabel="t", ylabel="distance to the nearest real image", title=f"in {kind}")
+        ax.set(xlabel="t", ylabel="distance to the nearest real image", title=kind)
     axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
     title_above(axes, title)
     return axes
@@ -95,6 +95,7 @@ def plot_stretch(
     codes: np.ndarray,
     labels: np.ndarray,
     extent: float = 3.0,
+    unit: str = "",
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -109,6 +110,7 @@ def plot_stretch(
         codes: `(m, 2)` of real images.
         labels: `(m,)` their classes, each named at the median of its codes.
         extent: half the side of the plane.
+        unit: of z, where it is not z itself: "standard deviation of the codes".
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -120,10 +122,12 @@ def plot_stretch(
     picture = ax.imshow(
         stretch, extent=box, origin="lower", cmap=HEAT, vmin=0, vmax=np.quantile(stretch, 0.995)
     )
-    ax.figure.colorbar(picture, ax=ax, label="stretch: pixel distance per unit of z", extend="max")
+    label = f"stretch: pixel distance per {unit or 'unit of $z$'}"
+    ax.figure.colorbar(picture, ax=ax, label=label, extend="max")
     side = np.linspace(-extent, extent, len(stretch))
     for name in np.unique(predicted):
         ax.contour(side, side, predicted == name, levels=[0.5], colors="white", linewidths=0.7)
     name_classes(ax, codes, labels)
-    ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+    beside = f", in {unit}s" if unit else ""
+    ax.set(xlabel=f"$z_1${beside}", ylabel=f"$z_2${beside}", title=title)
     return ax

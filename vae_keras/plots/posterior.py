@@ -1,18 +1,20 @@
-"""Pictures of q(z|x), of draws from it, and of its KL divergence to the prior (notebook 02)."""
+"""Pictures of q(z|x) and of draws from it (notebook 02)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import keras
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import EllipseCollection
-from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import FuncFormatter
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+from scipy.stats import norm
 
-from vae_keras.losses import kl_divergence, reconstruction_loss
+from vae_keras.losses import kl_divergence
+from vae_keras.measures import predicted_classes
 from vae_keras.models import VAE, Autoencoder
 from vae_keras.plots.arguments import (
     a_planar_autoencoder,
@@ -25,16 +27,22 @@ from vae_keras.plots.arguments import (
     labels_of,
     numbers,
     one_image,
+    pictures,
     takes,
 )
-from vae_keras.plots.digits import as_picture, cell_size, draw_rows, plot_digit_rows, show
+from vae_keras.plots.digits import (
+    cell_size,
+    draw_rows,
+    inset,
+    plot_digit_rows,
+    signed_pictures,
+)
+from vae_keras.plots.latent import DEVIATIONS, draw_ellipses
 from vae_keras.plots.style import (
     BLACK,
     BLUE,
     COLOURS,
-    GREEN,
     HEAT,
-    ORANGE,
     RED,
     axes_or_new,
     class_styles,
@@ -42,8 +50,6 @@ from vae_keras.plots.style import (
     styled,
     title_above,
 )
-
-DEVIATIONS = 2  # an ellipse is drawn at mu ± 2 sigma along each axis
 
 
 @styled
@@ -90,12 +96,15 @@ def plot_point_and_distribution(
     axes[0].set_title("autoencoder: $z = E_\\phi(x)$")
     axes[1].set_title("VAE: $q_\\phi(z|x)$")
     axes[2].set_title("VAE, near this image")
-    for ax, size in ((axes[1], 1), (axes[2], 7)):
+    for ax, size in ((axes[1], 1.5), (axes[2], 7)):
         ax.scatter(*z.T, s=size, color=BLUE, linewidths=0, alpha=0.6)
-        _ellipses(ax, mean[None], sigma[None], edgecolors=RED)
+        draw_ellipses(ax, mean[None], sigma[None], edgecolors=RED)
     axes[2].plot(*mean, "+", color=RED, markersize=9, markeredgewidth=1.6)
     reach = 2.2 * DEVIATIONS * sigma.max()
     axes[2].set(xlim=mean[0] + reach * np.array([-1, 1]), ylim=mean[1] + reach * np.array([-1, 1]))
+    frame = Rectangle(mean - reach, 2 * reach, 2 * reach, fill=False, edgecolor="0.2")
+    axes[1].add_patch(frame)
+    axes[2].spines[:].set(visible=True, color="0.2")
     axes[2].text(
         0.03,
         0.97,
@@ -105,7 +114,7 @@ def plot_point_and_distribution(
         va="top",
     )
     axes[2].text(0.03, 0.03, "draws of $z$", transform=axes[2].transAxes, color=BLUE)
-    _inset(axes[0], (0.02, 0.74, 0.24, 0.24), image, "NW")
+    inset(axes[0], (0.02, 0.74, 0.24, 0.24), image, "NW")
     title_above(axes, title)
     return axes
 
@@ -136,14 +145,14 @@ def plot_posteriors(
     for name, (colour, _, line) in styles.items():
         chosen = labels == name
         look: dict[str, Any] = {"edgecolor": colour, "linestyle": line, "alpha": 0.45}
-        _ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), facecolors=colour, **look)
+        draw_ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), facecolors=colour, **look)
         ax.fill([], [], facecolor=colour, label=f"{name}", linewidth=1.2, **look)
-    _ellipses(ax, np.zeros((1, 2)), np.ones((1, 2)), edgecolors=BLACK, linestyles="--")
-    ax.plot([], [], "--", color=BLACK, label="prior")
+    draw_ellipses(ax, np.zeros((1, 2)), np.ones((1, 2)), edgecolors=BLACK, linestyles="--")
+    ax.plot([], [], "--", color=BLACK, label="$\\mathcal{N}(0, I)$")
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title, aspect="equal")
     ax.autoscale_view()
     ax.legend(
-        title=f"$\\mu \\pm {DEVIATIONS}\\sigma$",
+        title=f"ellipses:\n$\\mu \\pm {DEVIATIONS}\\sigma$",
         loc="center left",
         bbox_to_anchor=(1, 0.5),
         ncols=-(-len(styles) // 14),
@@ -164,6 +173,9 @@ def plot_reparameterization(
     """The same numbered draws for one digit in three places: as epsilon, as z, and as decoded
     digits (row L14).
 
+    Below each decoded digit stands its difference from the one that mu decodes to: orange where it
+    has more ink, blue where less.
+
     Args:
         vae: with a 2-d latent space.
         image: `(height, width, channels)`.
@@ -180,28 +192,37 @@ def plot_reparameterization(
     epsilon = np.random.default_rng(seed).standard_normal((400, 2))
     epsilon = epsilon[_spread(epsilon, draws)]
     z = mean + sigma * epsilon
-
-    axes = panels_or_new(axes, 1, 3, figsize=(9, 3.5), width_ratios=(1, 1, 0.95))[0]
+    if axes is None:
+        _, height = cell_size(vae.image_shape)
+        figure = plt.figure(figsize=(9, min(3.6 + 2 * height, 9)))
+        places = figure.subplot_mosaic("ez;pp", height_ratios=(3.2, 2 * height + 0.3))
+        axes = np.array([places[name] for name in "ezp"], object)
+    axes = panels_or_new(axes, 1, 3, figsize=(9, 3.5))[0]
     for ax, points, centre, width in (
         (axes[0], epsilon, np.zeros(2), np.ones(2)),
         (axes[1], z, mean, sigma),
     ):
         ax.scatter(*points.T, s=4, color="0.75", linewidths=0)
-        _ellipses(ax, centre[None], width[None], edgecolors=BLUE)
+        draw_ellipses(ax, centre[None], width[None], edgecolors=BLUE)
         for number, point in enumerate(points[:draws], start=1):
-            ax.text(
-                *point, number, color=RED, fontsize=9, fontweight="bold", ha="center", va="center"
-            )
+            text = ax.text(*point, number, color=RED, fontsize=9, ha="center", va="center")
+            text.set_fontweight("bold")
+        ax.set_aspect("equal", adjustable="datalim")
     axes[0].set(
         xlabel="$\\varepsilon_1$",
         ylabel="$\\varepsilon_2$",
         title="$\\varepsilon \\sim \\mathcal{N}(0, I)$",
     )
     axes[1].set(xlabel="$z_1$", ylabel="$z_2$", title="$z = \\mu + \\sigma \\odot \\varepsilon$")
-    axes[0].set_aspect("equal")
-    axes[1].locator_params(nbins=5)
-    axes[2].set_title("$\\hat{x} = D_\\theta(z)$")
-    _numbered_pictures(axes[2], vae.decode(z[:draws]), columns=4)
+    decoded = vae.decode(z[:draws])
+    difference = signed_pictures(decoded - vae.decode(mean[None]))
+    rows = {"$\\hat{x} = D_\\theta(z)$": decoded, "$\\hat{x} - D_\\theta(\\mu)$": difference}
+    draw_rows(axes[2], rows, draws)
+    axes[2].set_xticks(np.arange(draws) + 0.5, range(1, draws + 1), fontweight="bold")
+    axes[2].xaxis.tick_top()
+    axes[2].set_xlabel("the numbered draws, decoded")
+    axes[2].xaxis.set_label_position("top")
+    axes[2].tick_params(length=0)
     title_above(axes, title)
     return axes
 
@@ -244,13 +265,13 @@ def plot_compression(
         "VAE: $\\hat{x}$": vae.decode(mean),
     }
     draw_rows(ax, rows, len(images))
-    for norm, cmap, label, place in (
+    for scale, cmap, label, place in (
         (Normalize(-np.abs(z).max(), np.abs(z).max()), signed, "AE: $z$", 0.7),
         (Normalize(-3, 3), signed, "VAE: $\\mu$", 0.36),
         (Normalize(0, 1), plt.get_cmap(HEAT), "VAE: $\\sigma$", 0.02),
     ):
         bar = ax.inset_axes((1.03, place, 0.02, 0.28))
-        ax.figure.colorbar(ScalarMappable(norm, cmap), cax=bar, label=label)
+        ax.figure.colorbar(ScalarMappable(scale, cmap), cax=bar, label=label)
     ax.set(title=title)
     return ax
 
@@ -260,6 +281,7 @@ def plot_compression(
 def plot_clouds(
     vae: VAE,
     images: np.ndarray,
+    classifier: keras.Model | None = None,
     draws: int = 10,
     cloud: int = 300,
     seed: int = 0,
@@ -272,6 +294,7 @@ def plot_clouds(
     Args:
         vae: with a 2-d latent space.
         images: `(n, height, width, channels)`, n at most 8.
+        classifier: frames the draws in which it reads another class than in the image.
         draws: decoded for each digit.
         cloud: draws shown in the plane for each digit.
         seed: of the draws.
@@ -289,7 +312,7 @@ def plot_clouds(
     plane, pictures = axes
     for name, points, colour in zip("ABCDEFGH", z, COLOURS, strict=False):
         plane.scatter(*points.T, s=3, color=colour, linewidths=0, alpha=0.6)
-        text = plane.annotate(name, points.mean(axis=0), (8, 6), textcoords="offset points")
+        text = plane.annotate(name, points.mean(axis=0), ha="center", va="center")
         text.set(color=colour, fontsize=12, fontweight="bold")
         text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
     plane.set(xlabel="$z_1$", ylabel="$z_2$", title="clouds of $z \\sim q_\\phi(z|x)$")
@@ -300,8 +323,61 @@ def plot_clouds(
     }
     plot_digit_rows(rows, ["$x$", *([""] * (draws // 2)), "$\\hat{x}$ of draws"], ax=pictures)
     pictures.axvline(1, color="0.3", linewidth=1.2)
+    for i, row in enumerate(rows.values()) if classifier is not None else ():
+        read = predicted_classes(classifier, row)
+        for column in np.flatnonzero(read != read[0]):
+            frame = Rectangle((column + 0.05, -i - 0.95), 0.9, 0.9, fill=False, edgecolor=RED)
+            pictures.add_patch(frame).set_linewidth(1.6)
     for tick, colour in zip(pictures.get_yticklabels(), COLOURS, strict=False):
         tick.set(color=colour, fontweight="bold")
+    title_above(axes, title)
+    return axes
+
+
+@styled
+@takes(vae=a_vae, image=one_image("vae"))
+def plot_posterior_bells(
+    vae: VAE,
+    image: np.ndarray,
+    seed: int = 0,
+    title: str | None = None,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Bell curves of one digit's q(z|x), one for each latent dimension, with the draw of z.
+
+    Row L17. The draw is that of `plot_schema` with the same seed.
+
+    Args:
+        vae: a `VAE`; its first four latent dimensions are drawn.
+        image: `(height, width, channels)`.
+        seed: of epsilon.
+        title: of the figure.
+        axes: one Matplotlib axes for each dimension, or None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    (mean,), (log_var,) = vae.encode(image[None])
+    sigma = np.exp(0.5 * log_var)
+    z = mean + sigma * np.random.default_rng(seed).standard_normal((1, len(mean)))[0]
+    axes = panels_or_new(axes, 1, min(len(mean), 4), figsize=(9, 2.5))[0]
+    for j, ax in enumerate(axes):
+        near = mean[j] + sigma[j] * np.linspace(-4, 4, 200)
+        line = np.sort(np.append(np.linspace(-3, 3, 300), near))
+        density = norm.pdf(line, mean[j], sigma[j])
+        ax.plot(line, norm.pdf(line), color="0.5", linestyle=":", label="prior")
+        ax.fill_between(line, density, color=BLUE, alpha=0.35, linewidth=0)
+        ax.plot(line, density, color=BLUE, label="$q_\\phi(z_j|x)$")
+        ax.axvline(mean[j], color=BLUE, linewidth=1, linestyle="--", label="$\\mu_j$")
+        ax.axvline(z[j], color=RED, linewidth=1.5, label="the draw $z_j$")
+        ax.set(
+            xlabel=f"$z_{j + 1}$",
+            ylabel="density",
+            title=f"$\\mu_{j + 1} = {mean[j]:.2g}$, $\\sigma_{j + 1} = {sigma[j]:.2g}$, "
+            f"draw ${z[j]:.2g}$",
+        )
+        ax.set_ylim(bottom=0)
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     title_above(axes, title)
     return axes
 
@@ -342,196 +418,45 @@ def plot_kl_per_dimension(
 
 
 @styled
-@takes(x=one_image(), x_hat=one_image("x"), sigmas=numbers)
-def plot_sigma_effect(
-    x: np.ndarray,
-    x_hat: np.ndarray,
-    sigmas: Sequence[float] = (0.125, 0.25, 0.5, 1.0, 2.0),
-    title: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Curve of the reconstruction loss of one pair of images against sigma, on two logarithmic axes
-    (row L18).
-
-    Args:
-        x, x_hat: `(height, width, channels)`, shown in the picture.
-        sigmas: where the loss is marked.
-        title: of the axes.
-        ax: Matplotlib axes, or None for a new figure.
-
-    Returns:
-        The axes.
-    """
-    ax = axes_or_new(ax, (4.5, 3.4))
-    losses = [float(reconstruction_loss(x[None], x_hat[None], sigma)[0]) for sigma in sigmas]
-    ax.loglog(sigmas, losses, "o-", color=BLUE, base=2)
-    for sigma, loss in zip(sigmas, losses, strict=True):
-        ax.annotate(f"{loss:.3g}", (sigma, loss), (5, 3), textcoords="offset points", color=BLUE)
-    ax.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.minorticks_off()
-    ax.margins(x=0.2, y=0.12)
-    ax.set(xlabel="$\\sigma$ of a pixel", ylabel="reconstruction loss in nats", title=title)
-    for left, image, name in ((0.02, x, "$x$"), (0.2, x_hat, "$\\hat{x}$")):
-        _inset(ax, (left, 0.04, 0.17, 0.23), image, "SW").set_title(name, fontsize=9, pad=2)
-    return ax
-
-
-@styled
-@takes(losses=numbers)
-def plot_loss_histogram(
-    losses: np.ndarray,
-    constant: Mapping[str, float],
-    title: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Histogram of a VAE's loss over draws of epsilon, beside a loss that does not depend on a draw
-    (row L19).
-
-    Args:
-        losses: `(draws,)`, of one digit.
-        constant: name → the same loss of a deterministic reconstruction.
-        title: of the axes.
-        ax: Matplotlib axes, or None for a new figure.
-
-    Returns:
-        The axes.
-    """
-    ax = axes_or_new(ax, (4.5, 3.4))
-    losses = np.asarray(losses)
-    ax.hist(
-        losses,
-        bins=40,
-        color=BLUE,
-        alpha=0.7,
-        label=f"VAE, {len(losses):,} draws of $\\varepsilon$",
-    )
-    ax.axvline(losses.mean(), color=BLUE, linestyle="--", label="their mean")
-    for (name, value), colour in zip(constant.items(), (ORANGE, GREEN), strict=False):
-        ax.axvline(value, color=colour, linewidth=2, label=name)
-    ax.set(xlabel="reconstruction loss in nats", ylabel="number of draws", title=title)
-    ax.set_ylim(top=1.5 * ax.get_ylim()[1])  # room for the legend
-    ax.legend(loc="upper right", fontsize="small")
-    return ax
-
-
-@styled
-def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) -> np.ndarray:
-    """Heat map of KL(N(mu, sigma²) ‖ N(0, 1)) over mu and sigma, and curves along two lines in it.
-
-    Row L20.
-
-    Args:
-        title: of the figure.
-        axes: two Matplotlib axes, or None for a new figure.
-
-    Returns:
-        The two axes: landscape, lines.
-    """
-    axes = panels_or_new(axes, 1, 2, figsize=(9, 3.6), width_ratios=(1.25, 1))[0]
-    plane, lines = axes
-    mu, sigma = np.linspace(-3, 3, 241), np.linspace(0.02, 3, 240)
-
-    def kl(mean, deviation):
-        mean, log_var = np.broadcast_arrays(mean, 2 * np.log(deviation))
-        return np.reshape(kl_divergence(mean.reshape(-1, 1), log_var.reshape(-1, 1)), mean.shape)
-
-    levels = np.array([0.01, 0.03, 0.1, 0.3, 1, 3, 10])
-    values = np.maximum(kl(mu[None, :], sigma[:, None]), levels[0])
-    shades = plane.contourf(
-        mu, sigma, values, np.geomspace(0.01, 10, 61), norm=LogNorm(0.01, 10), cmap=HEAT
-    )
-    drawn = plane.contour(mu, sigma, values, levels[2:-1], colors="white", linewidths=0.7)
-    plane.clabel(drawn, fmt="%g", fontsize=8)
-    plane.plot(0, 1, "*", color=RED, markersize=13, markeredgecolor="white")
-    bar = plane.figure.colorbar(shades, ax=plane, ticks=levels, label="KL in nats")
-    bar.ax.set_yticklabels([f"{level:g}" for level in levels])
-    plane.set(
-        xlabel="$\\mu$",
-        ylabel="$\\sigma$",
-        ylim=(0, 3),
-        title="star: the minimum, 0 at $\\mu = 0$, $\\sigma = 1$",
-    )
-
-    lines.plot(sigma, kl(np.zeros(1), sigma), color=BLUE, label="along $\\sigma$, at $\\mu = 0$")
-    lines.plot(mu, kl(mu, np.ones(1)), color=ORANGE, label="along $\\mu$, at $\\sigma = 1$")
-    lines.plot([0, 1], [0, 0], "*", color=RED, markersize=10, clip_on=False)
-    lines.set(
-        xlabel="$\\mu$ or $\\sigma$",
-        ylabel="KL in nats",
-        ylim=(0, 5),
-        title="two lines through the minimum",
-    )
-    lines.legend(loc="upper center")
-    title_above(axes, title)
-    return axes
-
-
-@styled
-@takes(vae=a_vae, columns=at_least_one)
+@takes(width=numbers, x=pictures, labels=labels_of("width"))
 def plot_widths(
-    vae: VAE,
+    width: np.ndarray,
     x: np.ndarray,
-    columns: int = 12,
+    labels: np.ndarray,
     title: str | None = None,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Histogram of the width of q(z|x) over images, and rows of the images where it is narrowest
-    and widest (row L25).
-
-    Width is the geometric mean of sigma over the latent dimensions.
+    """Dots of the width of q(z|x), image by image and class by class, and each class's narrowest
+    and widest image (row L25).
 
     Args:
-        vae: a `VAE`.
+        width: `(n,)` of each image's q(z|x).
         x: images `(n, height, width, channels)`.
-        columns: images shown of each kind.
+        labels: `(n,)` classes.
         title: of the figure.
         axes: two Matplotlib axes, or None for a new figure.
 
     Returns:
-        The two axes: histogram, images.
+        The two axes: widths, images.
     """
-    width = np.exp(0.5 * np.mean(vae.encode(x)[1], axis=1))
-    order = np.argsort(width)
-    narrow, wide = order[:columns], order[-columns:][::-1]
-    height = np.clip(2.6 * vae.image_shape[0] / vae.image_shape[1], 2.6, 6)
-    axes = panels_or_new(axes, 1, 2, figsize=(9, height), width_ratios=(1, 2.3))[0]
-    histogram, pictures = axes
-    histogram.hist(width, bins=40, color="0.7")
-    for chosen, colour in ((narrow, BLUE), (wide, ORANGE)):
-        histogram.plot(
-            width[chosen], np.zeros(columns), "|", color=colour, markersize=14, markeredgewidth=2
-        )
-    histogram.set(xlabel="geometric mean of $\\sigma_\\phi(x)$", ylabel="number of images")
-    rows = {
-        "narrowest": x[narrow],
-        "their $\\hat{x}$": vae.reconstruct(x[narrow]),
-        "widest": x[wide],
-        "their $\\hat{x}$ ": vae.reconstruct(x[wide]),  # the blank keeps it a name of its own
-    }
-    plot_digit_rows(rows, ax=pictures)
-    for tick, colour in zip(pictures.get_yticklabels(), (BLUE, BLUE, ORANGE, ORANGE), strict=True):
-        tick.set_color(colour)
+    styles = class_styles(labels)
+    cell, _ = cell_size(np.shape(x)[1:])
+    size = (max(cell * len(styles) + 1.3, 5), 4.6)
+    axes = panels_or_new(axes, 2, 1, figsize=size, height_ratios=(1.9, 1))[:, 0]
+    dots, rows = axes
+    jitter = np.random.default_rng(0).uniform(-0.32, 0.32, len(width))
+    ends: dict[str, list] = {"narrowest": [], "widest": []}
+    for place, (name, style) in enumerate(styles.items()):
+        chosen = np.flatnonzero(labels == name)
+        look = {"s": 5, "color": style.colour, "linewidths": 0}
+        dots.scatter(place + 0.5 + jitter[chosen], width[chosen], **look)
+        ends["narrowest"].append(x[chosen[np.argmin(width[chosen])]])
+        ends["widest"].append(x[chosen[np.argmax(width[chosen])]])
+    dots.set_xticks(np.arange(len(styles)) + 0.5, list(styles))
+    dots.set(xlim=(0, len(styles)), ylabel="width of $q_\\phi(z|x)$", xlabel="class")
+    plot_digit_rows({name: np.stack(images) for name, images in ends.items()}, ax=rows)
     title_above(axes, title)
     return axes
-
-
-def _ellipses(ax, mean, sigma, **options):
-    """One ellipse at mean ± DEVIATIONS · sigma for each row."""
-    size = 2 * DEVIATIONS * sigma
-    options = {"facecolors": "none", "linewidths": 1.2, **options}
-    widths, heights = size.T
-    ellipses = EllipseCollection(
-        widths,
-        heights,
-        np.zeros(len(mean)),
-        units="xy",
-        offsets=mean,
-        offset_transform=ax.transData,
-        **options,
-    )
-    ax.add_collection(ellipses)
-    ax.update_datalim(np.concatenate([mean - size / 2, mean + size / 2]))
 
 
 def _spread(points, n):
@@ -542,15 +467,6 @@ def _spread(points, n):
         gap = np.linalg.norm(points[:, None] - points[order], axis=-1).min(axis=1)
         order.append(int(np.argmax(gap * inside)))
     return [*order, *np.setdiff1d(np.arange(len(points)), order)]
-
-
-def _inset(ax, box, image, anchor):
-    """An image in a frame, in a part of the axes."""
-    inset = ax.inset_axes(box)
-    show(inset, as_picture(image))
-    inset.set(xticks=[], yticks=[], anchor=anchor)
-    inset.spines[:].set(visible=True, color="0.6")
-    return inset
 
 
 def _tiles(codes, shape, cmap, norm):
@@ -569,24 +485,3 @@ def _tiles(codes, shape, cmap, norm):
         y, x = top + size * (j // columns), left + size * (j % columns)
         pictures[:, y : y + size, x : x + size] = cmap(norm(codes[:, j]))[:, None, None, :3]
     return pictures
-
-
-def _numbered_pictures(ax, images, columns):
-    height, width = images.shape[1:3]
-    room = 0.21 * max(height, width)  # for the number above
-    rows = -(-len(images) // columns)
-    for number, picture in enumerate(as_picture(images)):
-        left, top = width * (number % columns), (height + room) * (number // columns)
-        box = (left, left + width, top + room + height, top + room)
-        show(ax, picture, extent=box)
-        middle = (left + width / 2, top + room / 2)
-        text = ax.text(*middle, number + 1, color=RED, fontsize=9, ha="center", va="center")
-        text.set_fontweight("bold")
-    ax.set(
-        xlim=(0, width * columns),
-        ylim=((height + room) * rows, 0),
-        aspect="equal",
-        xticks=[],
-        yticks=[],
-    )
-    ax.spines[:].set_visible(False)

@@ -8,15 +8,13 @@ from keras import ops
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PatchCollection
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.patches import Circle, Polygon
 
 from vae_keras.models import LatentModel
 from vae_keras.plots.arguments import a_model, one_image_or_batch, takes
 from vae_keras.plots.digits import as_colours, as_picture, show
-from vae_keras.plots.style import BLUE, ORANGE, RED, SKY, axes_or_new, styled
-
-SIGNED = LinearSegmentedColormap.from_list("signed", (BLUE, "white", RED))
+from vae_keras.plots.style import ORANGE, SIGNED, SKY, axes_or_new, styled
 
 # Lengths are in inches on a figure of the default size.
 WIDTH, HEIGHT = 9.0, 3.85
@@ -42,8 +40,8 @@ def plot_schema(
     Rows L04 and L17.
 
     Each column is a layer, with its size below, and each disc a unit, coloured by its activation.
-    The lines are the connections that carry most: weight times activation. Of a large layer, evenly
-    spaced units are shown.
+    The lines are the connections that carry most: weight times activation. Of a large layer those
+    units are shown that are most active, of an image evenly spaced pixels.
 
     Args:
         model: an `Autoencoder` or a `VAE` whose networks are plain chains of layers, as are those
@@ -113,11 +111,13 @@ class _Column:
             else "{}×{}\n×{}".format(*shape)
         )
 
-    def place(self, count, x, y=0.0, pitch=SMALL, lying=False):
-        """Choose evenly spaced units and their places."""
-        self.indices = np.unique(
-            np.linspace(0, self.values.size - 1, round(count)).round().astype(int)
-        )
+    def place(self, count, x, y=0.0, pitch=SMALL, lying=False, busiest=False):
+        """Choose units, evenly spaced or the most active, and their places."""
+        if busiest:
+            self.indices = np.sort(np.argsort(-np.abs(self.values))[: round(count)])
+        else:
+            even = np.linspace(0, self.values.size - 1, round(count))
+            self.indices = np.unique(even.round().astype(int))
         self.x, self.y, self.pitch = x, y, pitch
         offsets = pitch * (np.arange(len(self.indices)) - (len(self.indices) - 1) / 2)
         across, along = (offsets, 0 * offsets) if lying else (0 * offsets, -offsets)
@@ -148,15 +148,15 @@ class _Column:
                     _number(value),
                     ha="center",
                     va="center",
-                    fontsize=8,
+                    fontsize=8 if len(_number(value)) < 5 else 6.5,
                     color=ink,
                     zorder=4,
                 )
 
 
 def _number(value):
-    decimals = 1 if abs(value) < 9.95 else 0  # so that it fits into its disc
-    return f"{round(float(value), decimals) + 0.0:.{decimals}f}".replace("-", "−")
+    text = f"{value:.2g}" if abs(value) < 99.5 else f"{value:.0f}"  # two significant digits
+    return text.replace("-", "−").replace("e−0", "e−")
 
 
 def _signed(column, columns):
@@ -234,7 +234,8 @@ def _place(encoder, heads, z, decoder):
     z.place(shown, z_x, pitch=pitch)
     narrow = shown * pitch / SMALL  # the code's height in small units
     for i, column in enumerate(decoder[::-1]):
-        column.place(TALLEST + (narrow - TALLEST) * i / len(decoder), last - step * i)
+        count = TALLEST + (narrow - TALLEST) * i / len(decoder)
+        column.place(count, last - step * i, busiest=i > 0)
     if heads:
         lift = shown * pitch / 2 + 0.14
         heads["mu"].place(shown, z_x - extra, lift, pitch)
@@ -242,7 +243,8 @@ def _place(encoder, heads, z, decoder):
         heads["epsilon"].place(shown, z_x - 0.5 * extra, -lift - 0.85, pitch, lying=True)
         narrow = 2 * (heads["mu"].top) / SMALL
     for i, column in enumerate(encoder):
-        column.place(TALLEST + (narrow - TALLEST) * i / len(encoder), FIRST + step * i)
+        count = TALLEST + (narrow - TALLEST) * i / len(encoder)
+        column.place(count, FIRST + step * i, busiest=i > 0)
 
 
 def _hull(ax, wide, narrow, colour, name):

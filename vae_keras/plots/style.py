@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 from vae_keras.plots.alt import WHAT_IS_DRAWN
 
@@ -41,6 +42,7 @@ CLASS_COLOURS = (  # Tol's "muted" scheme and black: for ten classes, each of th
 )
 CLASS_MARKS = (("o", "-"), ("^", "--"), ("s", ":"))  # marker and line, of each next ten classes
 INK = "gray_r"  # digits as ink on paper
+SIGNED = LinearSegmentedColormap.from_list("signed", (BLUE, "white", RED))
 HEAT = "viridis"
 
 STYLE = {
