@@ -63,6 +63,8 @@ def copy_notebook(path):
     """Copy a notebook, with an anchor such as `l07` above each row's section; keep its figures' alt texts."""
     notebook = nbformat.read(path, as_version=4)
     labelled = set()
+    for cell in notebook.cells:  # the README is the site's first page
+        cell.source = cell.source.replace("](../README.md)", "](../index.md)")
     for cell in reversed(notebook.cells):  # a row's section is the last that names it
         if cell.cell_type == "markdown" and path.parent.name == "notebooks":
             for heading in reversed(re.findall(r"^#+ .*<small>L.*</small>$", cell.source, re.MULTILINE)):

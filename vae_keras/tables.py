@@ -1,6 +1,7 @@
 """Tables of what was measured: in a notebook they look like tables, on a console like text."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Table:
 
     def __init__(
         self,
-        rows: Mapping[str, Mapping[str, object] | Sequence[object] | float | str],
+        rows: Mapping[str, Any],
         columns: Sequence[str] | None = None,
         digits: int = 2,
         corner: str = "",

@@ -80,7 +80,7 @@ def rises(distances: Mapping[str, np.ndarray]) -> dict[str, float]:
     Returns:
         For each ruler the mean over pairs at the ends, in the middle, and the rise between them.
     """
-    found = {}
+    found: dict[str, float] = {}
     for ruler, values in distances.items():
         ends, middle = values[:, [0, -1]].mean(), values[:, values.shape[1] // 2].mean()
         found |= {f"ends {ruler}": ends, f"middle {ruler}": middle, f"rise {ruler}": middle - ends}

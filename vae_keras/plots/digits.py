@@ -59,7 +59,7 @@ def show(ax: Axes, picture: np.ndarray, **options: Any) -> None:
     ax.imshow(picture, cmap=INK, vmin=0, vmax=1, **options)
 
 
-def inset(ax: Axes, box: Sequence[float], image: np.ndarray, anchor: str) -> Axes:
+def inset(ax: Axes, box: tuple[float, float, float, float], image: np.ndarray, anchor: str) -> Axes:
     """An image in a frame, in a part of the axes."""
     frame = ax.inset_axes(box)
     show(frame, as_picture(image))

@@ -126,7 +126,7 @@ def class_legend(ax: Axes, labels: np.ndarray) -> None:
     for name, (colour, marker, _) in styles.items():
         ax.plot([], [], marker, color=colour, label=f"{name}")
     columns = -(-len(styles) // 14)
-    place = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "handletextpad": 0.1}
+    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "handletextpad": 0.1}
     ax.legend(**place, ncols=columns, borderaxespad=0.2, handlelength=1.2)
 
 

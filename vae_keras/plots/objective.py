@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,7 +27,9 @@ from vae_keras.plots.style import (
     title_above,
 )
 
-KL_PICTURES = (  # of the slides: title, (mu, sigma) of each q, where arrows lead
+KL_PICTURES: tuple[
+    tuple[str, list, list], ...
+] = (  # of the slides: title, (mu, sigma) of each q, where arrows lead
     ("KL attracts q\nto the unit normal", [(1.7, 0.45)], [(0.6, 0.75)]),
     ("reconstruction moves it\nto describe the input", [(1.7, 0.45)], [(2.4, 0.3)]),
     ("the cheat: so narrow\nthat it is one value", [(-1.6, 0.05), (0.3, 0.05), (1.9, 0.05)], []),
@@ -57,20 +60,22 @@ def plot_sigma_effect(
         The axes.
     """
     ax = axes_or_new(ax, (6.5, 3.6))
-    sigmas = np.asarray(sigmas, "float64")
+    widths = np.asarray(sigmas, "float64")
     square = 2 * float(reconstruction_loss(x[None], x_hat[None])[0])  # ‖x − x̂‖²
-    loss = square / (2 * sigmas**2)
-    dropped = 0.5 * x.size * np.log(2 * np.pi * sigmas**2)
+    loss = square / (2 * widths**2)
+    dropped = 0.5 * x.size * np.log(2 * np.pi * widths**2)
     error = math.sqrt(square / x.size)
-    ax.plot(sigmas, loss, color=BLUE, label="the slide's $\\|x - \\hat{x}\\|^2 / (2\\sigma^2)$")
+    ax.plot(widths, loss, color=BLUE, label="the slide's $\\|x - \\hat{x}\\|^2 / (2\\sigma^2)$")
     full = "$-\\log\\,\\mathcal{N}(x;\\ \\hat{x},\\ \\sigma^2 I)$, nothing left out"
-    ax.plot(sigmas, loss + dropped, color=ORANGE, label=full)
+    ax.plot(widths, loss + dropped, color=ORANGE, label=full)
     ax.axvline(error, color="0.5", linestyle=":")
     low, high = (loss + dropped).min(), loss.max()
-    room = {"xytext": (5, 0), "textcoords": "offset points", "color": "0.3", "va": "top"}
-    ax.annotate(f"root mean square error\nof a pixel: {error:.2f}", (error, high), **room)
+    room: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "top"}
+    ax.annotate(
+        f"root mean square error\nof a pixel: {error:.2f}", (error, high), color="0.3", **room
+    )
     ax.set_xscale("log")
-    ticks = [sigma for sigma in (0.1, 0.2, 0.5, 1, 2) if sigmas[0] <= sigma <= sigmas[-1]]
+    ticks = [sigma for sigma in (0.1, 0.2, 0.5, 1, 2) if widths[0] <= sigma <= widths[-1]]
     ax.set_xticks(ticks, [f"{sigma:g}" for sigma in ticks])
     ax.minorticks_off()
     ax.set(
@@ -220,13 +225,13 @@ def plot_generative_model(title: str | None = None, ax: Axes | None = None) -> A
         ax.add_patch(Circle((x, 0), 0.5, facecolor="white" if x == 0 else "0.88", edgecolor="0.2"))
         ax.text(x, 0, name, fontsize=16, ha="center", va="center")
         ax.text(x, -0.72, what, fontsize=9, color="0.3", ha="center", va="top")
-    arrow = {"arrowstyle": "-|>", "mutation_scale": 16, "linewidth": 1.6}
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 16, "linewidth": 1.6}
     ax.add_patch(FancyArrowPatch((-2.2, 0), (-0.55, 0), color=BLUE, **arrow))
-    bend = {"connectionstyle": "arc3,rad=-0.28"}
+    bend: dict[str, Any] = {"connectionstyle": "arc3,rad=-0.28"}
     ax.add_patch(FancyArrowPatch((0.45, 0.25), (3.55, 0.25), color=BLUE, **bend, **arrow))
-    back = {**arrow, "linestyle": "--"}
+    back: dict[str, Any] = {**arrow, "linestyle": "--"}
     ax.add_patch(FancyArrowPatch((3.55, -0.25), (0.45, -0.25), color=RED, **bend, **back))
-    centre = {"ha": "center", "va": "center"}
+    centre: dict[str, Any] = {"ha": "center", "va": "center"}
     ax.text(-1.45, 0.32, "prior\n$p(z) = \\mathcal{N}(0, I)$", color=BLUE, va="bottom", ha="center")
     decoder = "decoder  $p_\\theta(x|z) = \\mathcal{N}(x;\\ D_\\theta(z),\\ \\sigma^2 I)$"
     ax.text(2, 1.05, decoder, color=BLUE, **centre)
