@@ -25,7 +25,7 @@ READING_ORDER = [  # modules and packages below vae_keras
     *("claims", "plots", "explorer", "pretrained", "extras.workers", "extras.tensorboard"),
 ]
 ALT_TEXTS = {}  # SHA-256 of a figure → its alt text
-ROW = re.compile(r"^\| ([LB]\d\d) \| (.*) \| \[(\w+)\]\(.*?\) \| (.*) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (L\d\d) \| (.*) \| \[(\w+)\]\(.*?\) \| (.*) \|$", re.MULTILINE)
 
 
 def write_pages(app):
@@ -92,8 +92,7 @@ def lecture_map(text):
         if notebook != last:
             title = nbformat.read(ROOT / f"notebooks/{notebook}.ipynb", as_version=4).cells[0].source.partition("\n")[0]
             page += f"\n## [{title[2:]}](notebooks/{notebook}.ipynb)\n\n| row | slide | section |\n|---|---|---|\n"
-        place = f"#{row}" if row.startswith("L") else f"notebooks/{notebook}.ipynb"  # B02 stands in two of them
-        page += f"| {row} | {slide} | [{section}]({place}) |\n"
+        page += f"| {row} | {slide} | [{section}](#{row}) |\n"
         last = notebook
     return page
 

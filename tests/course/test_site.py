@@ -54,7 +54,7 @@ def test_every_row_of_the_lecture_map_leads_to_its_section(site):
         assert heading.startswith(link.get_text()), f"{link.get_text()!r} leads to {heading!r}"
         found[row] = pathlib.PurePosixPath(page).stem
     assert list(found) == ROWS
-    assert found == {row: path.stem for path in NOTEBOOKS for row in sections(path)}
+    assert found == {row: path.stem for path in NOTEBOOKS for row in sections(path) if row in ROWS}
 
 
 def test_internal_links_lead_somewhere(site):
