@@ -44,10 +44,12 @@ from vae_keras.measures import (
     distances_along,
     kl_by_monte_carlo,
     kl_by_quadrature,
+    kl_from_its_definition,
     local_stretch,
     log_evidence_by_draws,
     marginal_kl,
     moves,
+    mutual_information,
     nearest_distance,
     pairs_of_classes,
     paths_between,
@@ -441,6 +443,25 @@ def test_kl_from_its_definition_is_the_closed_form(mu, sigma):
     sampled, error = kl_by_monte_carlo(mu, sigma, draws=20_000)
     assert abs(sampled - closed) < 5 * error + 1e-6
     assert kl_by_monte_carlo(mu, sigma, 100) == kl_by_monte_carlo(mu, sigma, 100, seed=0)
+
+
+def test_kl_stands_beside_what_its_definition_gives():
+    mu, sigma = np.array([1.0, -0.5, 0.0]), np.array([0.5, 2.0, 0.1])
+    found = kl_from_its_definition(mu, sigma, seed=1)
+    assert found["closed form"] == pytest.approx(kl_divergence(mu[None], 2 * np.log(sigma[None])).numpy()[0], rel=1e-5)
+    assert (found["Monte Carlo"], found["± (standard error)"]) == kl_by_monte_carlo(mu, sigma, seed=1)
+    assert found["quadrature"] == kl_by_quadrature(mu, sigma)
+
+
+def test_mutual_information_is_what_is_left_of_the_rate():
+    mean, log_var = np.random.default_rng(0).standard_normal((2, 50, 2))
+    shared = mutual_information(mean, log_var, samples=20_000)
+    rate = float(np.mean(kl_divergence(mean, log_var)))
+    assert shared + marginal_kl(mean, log_var, samples=20_000) == pytest.approx(rate, rel=0.03)
+    assert 0 < shared < math.log(50)
+    assert mutual_information(np.zeros((50, 2)), np.zeros((50, 2))) == pytest.approx(0, abs=1e-9)
+    apart = mutual_information(100.0 * np.arange(50)[:, None], np.zeros((50, 1)))
+    assert apart == pytest.approx(math.log(50), rel=1e-6)
 
 
 # How codes lie in the prior

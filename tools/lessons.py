@@ -25,6 +25,11 @@ def claim(statement, holds, evidence=""):
     truth = np.asarray(holds)
     print(("holds: " if truth.dtype == bool and truth.size == 1 and truth else "fails: ") + statement)
 '''
+DRAW = "return mean + exp(0.5 * log_var) * epsilon"
+KL_SUM = "return 0.5 * ops.sum("
+OBJECTIVE = (  # of a VAE's training step, with what follows it there and not in the test step
+    "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective"
+)
 
 
 class Mistake(typing.NamedTuple):
@@ -56,9 +61,7 @@ MISTAKES = {
         "return self.decode(low + (high - low) * ops.convert_to_numpy(share_of_box))",
         "return self.decode(0.0 * ops.convert_to_numpy(share_of_box))",
     ),
-    "the draw forgets epsilon": Mistake(
-        "L08", "02", "layers.py", "return mean + exp(0.5 * log_var) * epsilon", "return mean + 0.0 * epsilon"
-    ),
+    "the draw forgets epsilon": Mistake("L08", "02", "layers.py", DRAW, "return mean + 0.0 * epsilon"),
     "the log-variance is the same for all images": Mistake(
         "L09",
         "02",
@@ -84,7 +87,7 @@ MISTAKES = {
         "L14",
         "02",
         "layers.py",
-        "return mean + exp(0.5 * log_var) * epsilon",
+        DRAW,
         "return ops.stop_gradient(mean + exp(0.5 * log_var) * epsilon)",
     ),
     "the reconstruction loss is a mean over pixels": Mistake(
@@ -97,11 +100,9 @@ MISTAKES = {
     "KL takes the standard deviation for the variance": Mistake(
         "L20", "02", "losses.py", "exp(log_var) - 1.0 - log_var", "exp(0.5 * log_var) - 1.0 - log_var"
     ),
-    "KL is a mean over latent dimensions": Mistake(
-        "L21", "02", "losses.py", "return 0.5 * ops.sum(", "return 0.5 * ops.mean("
-    ),
-    "KL has the slide's sign": Mistake("L21", "02", "losses.py", "return 0.5 * ops.sum(", "return -0.5 * ops.sum("),
-    "KL lacks its ½": Mistake("L21", "02", "losses.py", "return 0.5 * ops.sum(", "return ops.sum("),
+    "KL is a mean over latent dimensions": Mistake("L21", "02", "losses.py", KL_SUM, "return 0.5 * ops.mean("),
+    "KL has the slide's sign": Mistake("L21", "02", "losses.py", KL_SUM, "return -0.5 * ops.sum("),
+    "KL lacks its ½": Mistake("L21", "02", "losses.py", KL_SUM, "return ops.sum("),
     "the ELBO adds KL": Mistake(
         "B01",
         "02",
@@ -120,9 +121,8 @@ MISTAKES = {
         "L23",
         "02",
         "models.py",
-        "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
-        "            kl = 2.0 * kl\n"
-        "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
+        OBJECTIVE,
+        "            kl = 2.0 * kl\n" + OBJECTIVE,
     ),
     "the training step goes uphill": Mistake(
         "L23",
@@ -160,19 +160,17 @@ MISTAKES = {
         "L26",
         "03",
         "models.py",
-        "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
+        OBJECTIVE,
         "            loss = self.reconstruction_weight * reconstruction + kl\n            objective",
     ),
     "the weight of the reconstruction is ignored": Mistake(
         "L26",
         "03",
         "models.py",
-        "            loss = self.reconstruction_weight * reconstruction + self.beta * kl\n            objective",
+        OBJECTIVE,
         "            loss = reconstruction + self.beta * kl\n            objective",
     ),
-    "no noise in training": Mistake(
-        "L27", "03", "layers.py", "return mean + exp(0.5 * log_var) * epsilon", "return mean + 0.0 * epsilon"
-    ),
+    "no noise in training": Mistake("L27", "03", "layers.py", DRAW, "return mean + 0.0 * epsilon"),
     "the distance to the prior forgets the codes' scale": Mistake(
         "L28",
         "03",
@@ -223,7 +221,7 @@ MISTAKES = {
         "L39",
         "05",
         "layers.py",
-        "return mean + exp(0.5 * log_var) * epsilon",
+        DRAW,
         "return ops.stop_gradient(mean + exp(0.5 * log_var) * epsilon)",
     ),
     "Sampling draws with the variance": Mistake(
@@ -240,14 +238,16 @@ MISTAKES = {
 
 
 def planted(mistake, folder):
-    """A copy of the package with the mistake in it."""
+    """A copy of the package, with the mistake in it if there is one; the folder that holds the copy."""
     package = folder / "vae_keras"
     shutil.copytree(ROOT / "vae_keras", package, ignore=shutil.ignore_patterns("__pycache__"))
-    file = package / mistake.file
-    text = file.read_text("utf-8")
-    if text.count(mistake.old) != 1:
-        raise SystemExit(f"{mistake.file} holds this {text.count(mistake.old)} times, not once: {mistake.old}")
-    file.write_text(text.replace(mistake.old, mistake.new), "utf-8")
+    if mistake is not None:
+        file = package / mistake.file
+        text = file.read_text("utf-8")
+        found = text.count(mistake.old)
+        assert found == 1, f"{mistake.file} holds this {found} times, not once: {mistake.old}"
+        file.write_text(text.replace(mistake.old, mistake.new), "utf-8")
+    return str(folder.resolve())
 
 
 def claims_of(notebook):
@@ -274,8 +274,7 @@ def run(name):
     notebook = nbformat.read(path, as_version=4)
     setup = next(i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
     with tempfile.TemporaryDirectory() as folder:
-        planted(mistake, pathlib.Path(folder))
-        copy = f"import sys; sys.path.insert(0, {folder!r})"
+        copy = f"import sys; sys.path.insert(0, {planted(mistake, pathlib.Path(folder))!r})"
         notebook.cells.insert(0, nbformat.v4.new_code_cell(copy))
         notebook.cells.insert(setup + 2, nbformat.v4.new_code_cell(GENTLE))
         NotebookClient(notebook, timeout=1200, allow_errors=True, resources={"metadata": {"path": folder}}).execute()

@@ -7,19 +7,16 @@ and the tests anew and runs the tests that are named here. They must pass on the
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import typing
 
 import pytest
-
-import vae_keras
+from lessons import planted
 
 pytestmark = pytest.mark.slow
 
 TESTS = pathlib.Path(__file__).parents[1]
-PACKAGE = pathlib.Path(vae_keras.__file__).parent
 
 
 class Plant(typing.NamedTuple):
@@ -335,19 +332,6 @@ for copy, names in json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-
     answers[copy] = {"code": int(code), "imported": imported, "outcomes": outcomes.found}
     pathlib.Path(sys.argv[2]).write_text(json.dumps(answers), encoding="utf-8")
 """
-
-
-def planted(plant, folder):
-    """A copy of the package with a mistake in it."""
-    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
-    if plant is not None:
-        file = folder / PACKAGE.name / plant.file
-        text = file.read_text(encoding="utf-8")
-        assert text.count(plant.old) == 1, (
-            f"{plant.file} holds this {text.count(plant.old)} times, not once: {plant.old}"
-        )
-        file.write_text(text.replace(plant.old, plant.new), encoding="utf-8")
-    return str(folder.resolve())
 
 
 @pytest.fixture(scope="module")

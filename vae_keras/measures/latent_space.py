@@ -29,6 +29,10 @@ def active_units(vae: VAE, x: np.ndarray, threshold: float = 0.01) -> int:
         raise ValueError(
             f"active_units needs at least two images: one has no variance. Received: {len(mean)}"
         )
+    return _count_active(mean, threshold)
+
+
+def _count_active(mean, threshold):
     return int(np.sum(np.var(mean, axis=0) > threshold))
 
 
@@ -111,12 +115,12 @@ def describe(vae: VAE, x: np.ndarray, threshold: float = 0.1) -> dict[str, float
         of epochs, take 0.01; after a short training some dimensions are still on their way out.
     """
     x, mean, log_var = encoded_images(vae, x)
-    square = squared_error(vae, x)
+    square = float(np.mean(np.sum((x - vae.decode(mean)) ** 2, axis=(1, 2, 3), dtype="float64")))
     return {
         "‖x − x̂‖²": square,
         "error of a pixel": math.sqrt(square / math.prod(vae.image_shape)),
         "KL in nats": float(np.mean(kl_divergence(mean, log_var))),
-        "active units": active_units(vae, x, threshold),
+        "active units": _count_active(mean, threshold),
     }
 
 
