@@ -221,7 +221,10 @@ def plot_cell_shares(
                 colour = colours(scale(np.clip(times, 1 / 8, 8)))
                 size = {"width": radii[ring + 1] - radii[ring], "edgecolor": "white"}
                 ax.add_patch(Wedge((0, 0), radii[ring + 1], start, end, facecolor=colour, **size))
-                middle, angle = (radii[ring] + radii[ring + 1]) / 2, np.radians((start + end) / 2)
+                # in the innermost ring farther out, where its cells are wide enough for a number
+                share = 0.5 if ring else 0.7
+                middle = radii[ring] + share * (radii[ring + 1] - radii[ring])
+                angle = np.radians((start + end) / 2)
                 place = middle * np.cos(angle), middle * np.sin(angle)
                 ink = "black" if 0.3 < times < 3.3 else "white"
                 ax.text(*place, f"{times:.1f}", fontsize=6.5, color=ink, ha="center", va="center")
