@@ -146,7 +146,9 @@ def _draws(vae, x, mean, log_var, samples, seed):
         draws = min(at_once, samples - first)
         epsilon = ops.convert_to_numpy(keras.random.normal((draws, *mean.shape), seed=generator))
         z = mean + np.exp(0.5 * log_var) * epsilon  # (draws, n, latent)
-        log_p = np.stack([-_reconstruction(vae, x, z_of_draw) - constant for z_of_draw in z])
+        x_of_draws = np.tile(x, (draws, 1, 1, 1))
+        reconstruction = _reconstruction(vae, x_of_draws, z.reshape(-1, z.shape[-1]))
+        log_p = -reconstruction.reshape(draws, len(x)) - constant
         # at z: exact however narrow q is
         log_q = log_normal(epsilon) - 0.5 * np.sum(log_var, axis=-1)
         yield log_p, log_normal(z) - log_q

@@ -354,7 +354,7 @@ def plot_rate_distortion(
     ax.plot(kls, reconstructions, "o-", color=BLUE)
     # (2, betas - 1)
     steps = np.diff([np.divide(kls, max(kls)), np.divide(reconstructions, max(reconstructions))])
-    near_the_next = [*(np.linalg.norm(steps, axis=0) < 0.05), False]
+    near_the_next = [*(np.linalg.norm(steps, axis=0) < 0.12), False]
     for beta, kl, reconstruction, below in zip(
         betas, kls, reconstructions, near_the_next, strict=True
     ):
