@@ -170,7 +170,7 @@ MISTAKES = {
         OBJECTIVE,
         "            loss = reconstruction + self.beta * kl\n            objective",
     ),
-    "no noise in training": Mistake("L27", "03", "layers.py", DRAW, "return mean + 0.0 * epsilon"),
+    "no noise in training": Mistake("L31", "03", "layers.py", DRAW, "return mean + 0.0 * epsilon"),
     "the distance to the prior forgets the codes' scale": Mistake(
         "L28",
         "03",

@@ -262,7 +262,7 @@ def plot_memorizing(
     for row, (name, runs) in enumerate(losses.items()):
         runs, colour = np.asarray(runs), LOSS_COLOURS.get(name, PINK)
         if name != "only KL":
-            left.plot((0, 1), runs.T, "o-", color=colour)
+            left.plot((0, 1), runs.T, "o-", color=colour, label=[name, *[None] * (len(runs) - 1)])
         right.plot(
             runs[:, 1] - runs[:, 0],
             np.full(len(runs), row),
@@ -271,7 +271,8 @@ def plot_memorizing(
             markerfacecolor="none",
         )
     left.set_xticks((0, 1), ("training images", "held-out images"))
-    left.set(xlim=(-0.3, 1.3), ylabel="reconstruction\n(nats per image)")
+    left.set(xlim=(-0.3, 1.3), ylabel="reconstruction, with σ = 1\n(nats per image)")
+    left.legend()
     right.set_yticks(range(len(losses)), list(losses))
     right.set(ylim=(len(losses) - 0.5, -0.5), xlabel="gap: held-out − training (nats per image)")
     right.set_xlim(left=min(0, right.get_xlim()[0]))

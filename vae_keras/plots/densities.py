@@ -190,7 +190,7 @@ def plot_gradient_estimates(
         ax.axvline(
             exact[parameter], color=BLACK, linewidth=1.2, linestyle="--", label="exact gradient"
         )
-        gradient = f"$\\partial\\,E[f(z)]\\,/\\,\\partial{symbol}$"
+        gradient = f"$\\partial\\,E[\\ell(z)]\\,/\\,\\partial{symbol}$"
         ax.set(xlabel=f"estimate of {gradient}, {batch} draws each", ylabel="density")
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
