@@ -272,7 +272,8 @@ def plot_memorizing(
         )
     left.set_xticks((0, 1), ("training images", "held-out images"))
     left.set(xlim=(-0.3, 1.3), ylabel="reconstruction, with σ = 1\n(nats per image)")
-    left.legend()
+    left.margins(y=0.3)  # room for the legend
+    left.legend(loc="upper left")
     right.set_yticks(range(len(losses)), list(losses))
     right.set(ylim=(len(losses) - 0.5, -0.5), xlabel="gap: held-out − training (nats per image)")
     right.set_xlim(left=min(0, right.get_xlim()[0]))
