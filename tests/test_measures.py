@@ -42,6 +42,7 @@ from vae_keras.measures import (
     digit_features,
     distance_to_prior,
     distances_along,
+    example_of_a_wide_posterior,
     kl_by_monte_carlo,
     kl_by_quadrature,
     kl_from_its_definition,
@@ -708,3 +709,15 @@ def test_what_is_known_of_published_losses():
     assert betas["MSE + KL"] == pytest.approx(392)
     assert effective_beta("cross_entropy", "mean", "mean", kl_weight=0.1, latent_dim=32) == pytest.approx(2.45)
     assert effective_beta("squared", "mean", kl_weight=0.00025, n_pixels=12_288) == pytest.approx(1.536)
+
+
+def test_the_example_of_a_wide_posterior_is_wide_and_drawn_well(trained_vae, digits):
+    x = digits[0][0][:200]
+    example = example_of_a_wide_posterior(trained_vae, x)
+    assert example.shape == (1, 28, 28, 1)
+    (place,) = np.flatnonzero(np.all(x == example, axis=(1, 2, 3)))
+    mean, log_var = trained_vae.encode(x)
+    errors = np.sum((x - trained_vae.decode(mean)) ** 2, axis=(1, 2, 3))
+    width = log_var.sum(axis=1)
+    assert errors[place] <= np.median(errors)
+    assert np.sum(width[errors <= np.median(errors)] > width[place]) == 9  # of 100

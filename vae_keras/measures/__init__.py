@@ -2,11 +2,11 @@
 
 from vae_keras.measures.latent_space import (
     active_units,
-    by_width,
     cell_shares,
     class_accuracy,
     describe,
     distance_to_prior,
+    example_of_a_wide_posterior,
     local_stretch,
     marginal_kl,
     moves,
@@ -52,7 +52,6 @@ __all__ = [
     "PUBLISHED_LOSSES",
     "active_units",
     "batches_of",
-    "by_width",
     "cell_shares",
     "centre_and_spread",
     "changed_class",
@@ -66,6 +65,7 @@ __all__ = [
     "distances_along",
     "effective_beta",
     "elbo",
+    "example_of_a_wide_posterior",
     "kl_by_monte_carlo",
     "kl_by_quadrature",
     "kl_from_its_definition",
