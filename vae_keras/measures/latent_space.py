@@ -134,7 +134,8 @@ def example_of_a_wide_posterior(vae: VAE, x: np.ndarray) -> np.ndarray:
         `(1, height, width, channels)`.
     """
     x, mean, log_var = encoded_images(vae, x)
-    errors = np.sum((x - vae.decode(mean)) ** 2, axis=(1, 2, 3)) / np.sum(x**2, axis=(1, 2, 3))
+    errors = np.sum((x - vae.decode(mean)) ** 2, axis=(1, 2, 3))
+    errors /= np.maximum(np.sum(x**2, axis=(1, 2, 3)), 1.0)  # an image may be black
     drawn_well = np.flatnonzero(errors <= np.quantile(errors, 0.25))
     by_width = drawn_well[np.argsort(np.sum(log_var[drawn_well], axis=1))]
     return x[by_width[[-math.ceil(len(by_width) / 10)]]]

@@ -262,7 +262,8 @@ def plot_memorizing(
     for row, (name, runs) in enumerate(losses.items()):
         runs, colour = np.asarray(runs), LOSS_COLOURS.get(name, PINK)
         if name != "only KL":
-            left.plot((0, 1), runs.T, "o-", color=colour, label=[name, *[None] * (len(runs) - 1)])
+            first, *_ = left.plot((0, 1), runs.T, "o-", color=colour)
+            first.set_label(name)  # once for all its runs
         right.plot(
             runs[:, 1] - runs[:, 0],
             np.full(len(runs), row),
