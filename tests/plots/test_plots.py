@@ -393,6 +393,16 @@ def test_sigma_effect_is_the_loss_and_the_full_density(given):
     assert ax.lines[2].get_xdata()[0] == pytest.approx(np.sqrt(np.mean((x - x_hat) ** 2)), rel=1e-5)
 
 
+@pytest.mark.parametrize("share", [0.03, 0.3, 1.0])
+def test_the_best_sigma_is_in_the_picture_however_small_the_error(given, share):
+    x, x_hat = given.x[0], (1 - share) * given.x[0] + share * given.x[1]
+    ax = plots.plot_sigma_effect(x, x_hat)
+    sigma, full = ax.lines[1].get_data()
+    assert 0 < full.argmin() < len(sigma) - 1
+    assert ax.get_ylim()[0] < full.min()
+    assert ax.get_xlim()[0] < ax.lines[2].get_xdata()[0] < ax.get_xlim()[1]
+
+
 def test_the_code_box_reaches_from_the_least_to_the_greatest_code(given):
     plane, *decoded = plots.plot_code_box(given.vae, given.mean, given.y, n=4)
     whole = given.mean.min(axis=0), given.mean.max(axis=0)

@@ -93,6 +93,11 @@ def numbers(value, name, given):
     _array(value, name, "(n,), n at least 1", lambda shape: len(shape) == 1 and shape[0] > 0)
 
 
+def or_none(check):
+    """What `check` asks for, or None."""
+    return lambda value, name, given: None if value is None else check(value, name, given)
+
+
 def a_column_for_each_pair(value, name, given):
     """Draws `(n, columns)`, one column for each pair (mu, sigma) in `parameters`."""
     pairs = given["parameters"]

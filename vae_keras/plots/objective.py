@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from vae_keras.losses import kl_divergence, reconstruction_loss
 from vae_keras.models import VAE
-from vae_keras.plots.arguments import a_planar_vae, numbers, one_image, pictures, takes
+from vae_keras.plots.arguments import a_planar_vae, numbers, one_image, or_none, pictures, takes
 from vae_keras.plots.digits import inset
 from vae_keras.plots.latent import DEVIATIONS, draw_ellipses
 from vae_keras.plots.style import (
@@ -39,11 +39,11 @@ KL_PICTURES: tuple[
 
 
 @styled
-@takes(x=one_image(), x_hat=one_image("x"), sigmas=numbers)
+@takes(x=one_image(), x_hat=one_image("x"), sigmas=or_none(numbers))
 def plot_sigma_effect(
     x: np.ndarray,
     x_hat: np.ndarray,
-    sigmas: Sequence[float] = tuple(np.geomspace(0.08, 2, 200)),
+    sigmas: Sequence[float] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -52,7 +52,7 @@ def plot_sigma_effect(
 
     Args:
         x, x_hat: `(height, width, channels)`, shown in the picture.
-        sigmas: where both are computed.
+        sigmas: where both are computed; None takes a third of the root mean square error to 2.
         title: of the axes.
         ax: Matplotlib axes, or None for a new figure.
 
@@ -60,11 +60,13 @@ def plot_sigma_effect(
         The axes.
     """
     ax = axes_or_new(ax, (6.5, 3.6))
-    widths = np.asarray(sigmas, "float64")
     square = 2 * float(reconstruction_loss(x[None], x_hat[None])[0])  # ‖x − x̂‖²
+    error = math.sqrt(square / x.size)
+    if sigmas is None:
+        sigmas = np.geomspace(max(error, 0.01) / 3, 2, 200)
+    widths = np.asarray(sigmas, "float64")
     loss = square / (2 * widths**2)
     dropped = 0.5 * x.size * np.log(2 * np.pi * widths**2)
-    error = math.sqrt(square / x.size)
     ax.plot(widths, loss, color=BLUE, label="the slide's $\\|x - \\hat{x}\\|^2 / (2\\sigma^2)$")
     full = "$-\\log\\,\\mathcal{N}(x;\\ \\hat{x},\\ \\sigma^2 I)$, nothing left out"
     ax.plot(widths, loss + dropped, color=ORANGE, label=full)
@@ -78,9 +80,9 @@ def plot_sigma_effect(
     ticks = [sigma for sigma in (0.1, 0.2, 0.5, 1, 2) if widths[0] <= sigma <= widths[-1]]
     ax.set_xticks(ticks, [f"{sigma:g}" for sigma in ticks])
     ax.minorticks_off()
-    ax.set(
-        xlabel="$\\sigma$ of a pixel", ylabel="nats", title=title, ylim=(1.15 * low, 1.05 * high)
-    )
+    room_beyond = 0.05 * (high - low)
+    ax.set(ylim=(low - room_beyond, high + room_beyond))
+    ax.set(xlabel="$\\sigma$ of a pixel", ylabel="nats", title=title)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     for left, image, name in ((1.03, x, "$x$"), (1.28, x_hat, "$\\hat{x}$")):
         inset(ax, (left, 0.05, 0.22, 0.38), image, "SW").set_title(name, pad=2)
