@@ -62,9 +62,8 @@ def plot_sigma_effect(
     ax = axes_or_new(ax, (6.5, 3.6))
     square = 2 * float(reconstruction_loss(x[None], x_hat[None])[0])  # ‖x − x̂‖²
     error = math.sqrt(square / x.size)
-    if sigmas is None:
-        sigmas = np.geomspace(max(error, 0.01) / 3, 2, 200)
-    widths = np.asarray(sigmas, "float64")
+    grid = np.geomspace(max(error, 0.01) / 3, 2, 200) if sigmas is None else sigmas
+    widths = np.asarray(grid, "float64")
     loss = square / (2 * widths**2)
     dropped = 0.5 * x.size * np.log(2 * np.pi * widths**2)
     ax.plot(widths, loss, color=BLUE, label="the slide's $\\|x - \\hat{x}\\|^2 / (2\\sigma^2)$")
