@@ -112,6 +112,11 @@ class Notebook(IPyNbFile):
             super().setup()
         self.sanitize_patterns[MEASURED] = r"\1"
 
+    def teardown(self):
+        if self.kernel is not None and self.kernel.is_alive():
+            self.kernel.kc.stop_channels()
+            self.kernel.km.shutdown_kernel()  # not killed, as nbval has it: the coverage of its code is written at the end
+
     def collect(self):
         cells = list(super().collect())
         yield from cells

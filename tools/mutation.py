@@ -47,6 +47,7 @@ TESTS = {
     "measures/latent_space": ("measures", "properties", "bad_input"),
     "measures/likeness": ("measures", "properties", "bad_input"),
     "measures/published": ("measures", "properties", "bad_input"),
+    "measures/walks": ("measures", "properties", "bad_input"),
     "models": ("models", "learned_sigma", "like_any_keras_model", "bad_input", "callbacks", "saving", "replicas"),
 }
 ELSEWHERE = ("saving", "replicas")  # run the package in other processes, too: what is recorded here does not say so
@@ -120,7 +121,7 @@ class Recorded:
         self.tests = {}
 
     def pytest_sessionstart(self):
-        self.coverage = coverage.Coverage(data_file=None, include=["vae_keras/**"])
+        self.coverage = coverage.Coverage(data_file=None, config_file=False, include=["vae_keras/**"])
         self.coverage.start()
 
     def pytest_collection_modifyitems(self, items):

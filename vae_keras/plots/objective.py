@@ -187,7 +187,7 @@ def plot_kl_landscape(title: str | None = None, axes: np.ndarray | None = None) 
     steps, colours = np.geomspace(0.01, 10, 61), {"norm": LogNorm(0.01, 10), "cmap": HEAT}
     shades = land.contourf(mu, sigma, values, steps, **colours)
     drawn = land.contour(mu, sigma, values, levels[2:-1], colors="white", linewidths=0.7)
-    land.clabel(drawn, fmt="%g", fontsize=8)
+    land.clabel(drawn, levels[2:-2], fmt="%g", fontsize=8)  # the outermost runs along the frame
     land.plot(0, 1, "*", color=RED, markersize=13, markeredgecolor="white")
     bar = land.figure.colorbar(shades, ax=land, ticks=levels, label="KL in nats")
     bar.ax.set_yticklabels([f"{level:g}" for level in levels])

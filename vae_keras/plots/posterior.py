@@ -51,6 +51,8 @@ from vae_keras.plots.style import (
     title_above,
 )
 
+IDLE = 0.1  # nats: a dimension that costs less hardly differs from the prior
+
 
 @styled
 @takes(
@@ -144,9 +146,13 @@ def plot_posteriors(
     styles = class_styles(labels)
     for name, (colour, _, line) in styles.items():
         chosen = labels == name
-        look: dict[str, Any] = {"edgecolor": colour, "linestyle": line, "alpha": 0.45}
-        draw_ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), facecolors=colour, **look)
-        ax.fill([], [], facecolor=colour, label=f"{name}", linewidth=1.2, **look)
+        look: dict[str, Any] = {
+            "facecolor": (colour, 0.12),
+            "edgecolor": (colour, 0.9),
+            "linestyle": line,
+        }
+        draw_ellipses(ax, mean[chosen], np.exp(0.5 * log_var[chosen]), **look)
+        ax.fill([], [], label=f"{name}", linewidth=1.2, **look)
     draw_ellipses(ax, np.zeros((1, 2)), np.ones((1, 2)), edgecolors=BLACK, linestyles="--")
     ax.plot([], [], "--", color=BLACK, label="$\\mathcal{N}(0, I)$")
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title, aspect="equal")
@@ -401,7 +407,7 @@ def plot_kl_per_dimension(
         The axes.
     """
     ax = axes_or_new(ax, (8, 2.8))
-    width = 0.8 / len(vaes)
+    width, idle = 0.8 / len(vaes), []
     for i, ((name, vae), colour) in enumerate(zip(vaes.items(), COLOURS, strict=False)):
         columns = zip(*(np.moveaxis(head, 1, 0)[..., None] for head in vae.encode(x)), strict=True)
         kl = np.sort([float(np.mean(kl_divergence(*column))) for column in columns])[::-1]
@@ -412,6 +418,15 @@ def plot_kl_per_dimension(
             color=colour,
             label=name,
         )
+        idle.append(np.count_nonzero(kl < IDLE))
+    first_idle = len(kl) - min(idle) + 1  # of the model that uses most
+    if first_idle < len(kl) - 2:
+        room: dict[str, Any] = {"color": "0.3", "ha": "center", "va": "bottom"}
+        what = f"below {IDLE} nats: the prior's noise"
+        ax.annotate(
+            what, ((first_idle + len(kl)) / 2, 0), (0, 6), textcoords="offset points", **room
+        )
+    ax.set_xlim(0.4, len(kl) + 0.6)
     ax.set(xlabel="latent dimension, ordered by its KL", ylabel="KL in nats per image", title=title)
     ax.legend()
     return ax
