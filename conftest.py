@@ -115,7 +115,7 @@ class Notebook(IPyNbFile):
     def teardown(self):
         if self.kernel is not None and self.kernel.is_alive():
             self.kernel.kc.stop_channels()
-            self.kernel.km.shutdown_kernel()  # not killed, as nbval has it: the coverage of its code is written at the end
+            self.kernel.km.shutdown_kernel()  # nbval would kill it, before it writes what coverage saw
 
     def collect(self):
         cells = list(super().collect())
