@@ -2,41 +2,35 @@
 
 import html
 import itertools
-import json
 import math
 import re
-import shutil
-import subprocess
 
 import keras
 import numpy as np
 import pytest
+from front_end import images_of, needs_node, run_js
 from keras import layers
 from marks import slow
 from small import small_encoder, small_vae
 
-from vae_keras import VAE, active_units, explore, export_explorer, linear_path, make_vae, spherical_path
+from vae_keras import (
+    VAE,
+    active_units,
+    explore,
+    export_explorer,
+    linear_path,
+    make_autoencoder,
+    make_vae,
+    spherical_path,
+)
 from vae_keras.explorer.layers import ACTIVATIONS, PACKED, PASSED
-from vae_keras.explorer.page import FOLDER
 from vae_keras.plots.style import CLASS_COLOURS
 
 X = np.random.default_rng(0).random((40, 28, 28, 1), dtype="float32")
 Y = np.arange(40) % 10
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="no Node.js: it runs the explorer's JavaScript")
 IMAGE = (28, 28, 1)
 SHAPES = [IMAGE, (64, 64, 3), (20, 36, 1), (17, 17, 2)]
 LETTERS = np.array([letter * 20 for letter in "abcdefghijklmnopqrstuvwxyz"])
-
-
-def run_js(code, *given):
-    """What the last expression of `code` is, with explorer.js before it and `given` as JSON."""
-    script = (FOLDER / "explorer.js").read_text(encoding="utf-8")
-    script += f"\nconst given = {json.dumps(given)};\nconsole.log(JSON.stringify({code}));"
-    command = [NODE, "--input-type=module"]
-    done = subprocess.run(command, input=script, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def decoded_by_js(vae, z):
@@ -44,10 +38,6 @@ def decoded_by_js(vae, z):
     (packed,) = explore(vae, images_of(vae.image_shape), Y).data["models"]
     code = "await load(given[0]).then(model => given[1].map(z => Array.from(decode(model, z))))"
     return np.array(run_js(code, packed, z.tolist())).reshape(-1, *vae.image_shape)
-
-
-def images_of(shape, count=40):
-    return np.random.default_rng(0).random((count, *shape), dtype="float32")
 
 
 def vae_of(shape, latent_dim=2):
@@ -162,7 +152,7 @@ class TestDecoder:
     def test_evaluates_what_comes_in_a_dictionary(self):
         z = keras.Input((2,))
         decoder = keras.Model(z, {"logits": layers.Reshape(IMAGE)(layers.Dense(784)(z))})
-        assert len(explore(VAE(small_encoder(), decoder), X, Y).data["models"][0]["layers"]) == 1
+        assert len(explore(VAE(small_encoder(), decoder), X, Y).data["models"][0]["decoder"]) == 1
 
     def test_refuses_a_layer_of_one_s_own(self):
         class Own(layers.Layer):
@@ -172,7 +162,7 @@ class TestDecoder:
             def call(self, z):
                 return keras.ops.reshape(z @ self.kernel, (-1, *IMAGE))
 
-        with pytest.raises(ValueError, match=r"explore evaluates decoders of these layers: .*, a Own$"):
+        with pytest.raises(ValueError, match=r"explore evaluates networks of these layers: .*, a Own$"):
             explore(VAE(small_encoder(), Own()), X, Y)
 
     def test_refuses_what_is_no_chain(self):
@@ -223,7 +213,7 @@ class TestPage:
         export_explorer(vae, tmp_path / "explorer.html", X, Y)
         assert page_of(explorer) == (tmp_path / "explorer.html").read_text(encoding="utf-8")
 
-    @pytest.mark.parametrize(("count", "most"), [(1, 750_000), (5, 2_000_000)])
+    @pytest.mark.parametrize(("count", "most"), [(1, 1_600_000), (5, 2_000_000)])
     def test_of_the_course_s_models_is_small(self, tmp_path, count, most):
         vae = make_vae()
         rng = np.random.default_rng(0)  # trained weights are like these: few are large
@@ -283,12 +273,21 @@ class TestData:
     def test_plane_keeps_its_two_axes(self):
         assert explore(small_vae(), X, Y).data["models"][0]["order"] == [0, 1]
 
-    def test_plane_holds_the_codes_of_all_models(self):
+    def test_plane_holds_the_codes_of_its_model(self):
         wide = small_vae()
         wide.encoder.set_weights([30 * weights for weights in wide.encoder.get_weights()])
-        extent = explore({"narrow": small_vae(), "wide": wide}, X, Y).data["extent"]
-        assert extent >= np.quantile(np.abs(wide.encode(X)[0]), 0.99) > 3
-        assert explore(small_vae(), X, Y).data["extent"] == 3
+        models = explore({"narrow": small_vae(), "wide": wide}, X, Y).data["models"]
+        narrow, of_wide = (model["extent"] for model in models)
+        assert of_wide >= np.quantile(np.abs(wide.encode(X)[0]), 0.99) > 3
+        assert narrow == 3
+
+    def test_plane_of_an_autoencoder_is_where_its_codes_are(self):
+        ae = make_autoencoder(2, (8,))
+        ae.encoder.layers[-1].bias.assign([50, -20])
+        (model,) = explore(ae, X, Y).data["models"]
+        off = np.abs(ae.encode(X) - model["centre"])
+        assert np.mean(off <= model["extent"] + 0.01) > 0.97
+        assert model["extent"] < 5
 
     def test_images_can_be_left_out(self, digits):
         assert sorted(explore(small_vae()).data["labels"]) == sorted(digits[1][1])
@@ -310,14 +309,18 @@ class TestData:
 
     @needs_node
     @pytest.mark.parametrize("shape", [*SHAPES, (130, 100, 3)])
-    def test_thumbnails_are_typical_images_and_not_large(self, shape):
+    def test_images_to_take_are_typical_ones_first(self, shape):
         images = np.repeat(images_of(shape, 10), 2, axis=0)
         data = explore(vae_of(shape), images, np.repeat(np.arange(10), 2)).data
-        seen = run_js("Array.from(new Uint8Array(await inflate(given[0])))", data["thumbnails"])
-        step = 3 if max(shape) > 64 else 1
-        wanted = images[::2, ::step, ::step]
-        assert max(wanted.shape[1:]) <= 64
-        np.testing.assert_allclose(np.reshape(seen, (10, *data["thumbnail_shape"])), 255 * wanted, atol=0.51)
+        seen = np.reshape(run_js("Array.from(new Uint8Array(await inflate(given[0])))", data["images"]), (-1, *shape))
+        assert 2 <= data["row"] <= len(seen) <= 20
+        np.testing.assert_allclose(seen[: data["row"]], 255 * images[::2][: data["row"]], atol=0.51)
+
+    def test_images_to_take_are_bounded_in_bytes(self):
+        data = explore(vae_of((64, 64, 3)), images_of((64, 64, 3), 100), np.arange(100) % 10).data
+        assert data["row"] == 10
+        assert len(data["images"]) < 400_000
+        assert len(data["labels"]) == 100  # dots are shown of all
 
 
 class TestLabels:
@@ -366,8 +369,10 @@ class TestColour:
 
 class TestZ:
     def test_is_the_point(self):
-        explorer = explore(small_vae(), X, Y)
-        assert explorer.z == [0, 0]
+        vae = small_vae()
+        explorer = explore(vae, X, Y)
+        typical = X[Y == 0][np.argmin(np.sum((X[Y == 0] - X[Y == 0].mean(axis=0)) ** 2, axis=(1, 2, 3)))]
+        np.testing.assert_allclose(explorer.z, vae.encode(typical[None])[0][0], atol=1e-3)  # the first of the row
         explorer.z = np.array([0.5, -1])
         assert explorer.z == [0.5, -1]
         assert repr(explorer) == "Explorer(z=[0.5, -1.0])"

@@ -1,11 +1,13 @@
-"""What explorer.js is told: images, their classes, their codes, and the decoders."""
+"""What the front end is told: images, their classes, their codes, and the networks."""
+
+import base64
 
 import numpy as np
 
 from vae_keras.data import load_data
-from vae_keras.explorer.layers import as_text, chain_of, compressed, packed
+from vae_keras.explorer.layers import as_text, compressed, decoder_layers, encoder_layers, packed
 from vae_keras.explorer.page import whole_page
-from vae_keras.models import VAE
+from vae_keras.models import VAE, Autoencoder
 from vae_keras.plots.style import CLASS_COLOURS
 from vae_keras.support.checks import a_model, class_labels
 from vae_keras.support.images import check_images
@@ -15,51 +17,58 @@ EXTENT = 3.0  # the plane shown is at least [-3, 3]²: 99.5 % of the prior
 POINTS = 1000  # codes shown
 NAMED = 40  # classes, at most, with a name in the plane and an image in the row below it
 ROW = 10  # images in that row where all are of one class
-THUMBNAIL = 64  # pixels, at most, of its images' height and width
+IMAGE_BYTES = 250_000  # at most, of the images that one can choose, compressed
 PAGE_BYTES = 1_950_000  # at most: a page stays under 2 MB
 BITS = (8, 7, 6, 5, 4)  # of a weight: the first with which the page is small enough
+BITS_OF_ENCODER = 6  # at least; with fewer, codes would land beside their class
 
 
-def described(vae, x, y):
-    """What explorer.js shows, as a dictionary that JSON can hold."""
-    models = vae if isinstance(vae, dict) else {"": vae}
+def described(model, x, y):
+    """What the front end shows, as a dictionary that JSON can hold."""
+    models = model if isinstance(model, dict) else {"": model}
     shape = _check_models(models)
     x, y = _images_and_labels(x, y, shape)
-    chains = {name: chain_of(model.decoder, model.latent_dim) for name, model in models.items()}
-    codes = {name: model.encode(x)[0] for name, model in models.items()}
-    for name, z in codes.items():
-        model = models[name]
-        if not (np.isfinite(z).all() and np.isfinite(model.decode(z[:1])).all()):
-            raise ValueError(
-                f"explore needs a VAE whose codes and images are finite. Received: {model.name}"
-            )
-    furthest = max(np.quantile(np.abs(z), 0.99) for z in codes.values())
+    decoders = {name: decoder_layers(m) for name, m in models.items()}
+    encoders = {name: encoder_layers(m) for name, m in models.items()}
+    heads = {name: _finite_codes(m, x) for name, m in models.items()}
     classes, y = np.unique(y, return_inverse=True)
     row = _row(x, y)
     shown = list(dict.fromkeys([*row, *range(len(x))]))[:POINTS]  # those of the row first
-    step = -(-max(shape[:2]) // THUMBNAIL)
-    thumbnails = x[row][:, ::step, ::step]
+    images = (255 * x[shown]).round().astype("uint8")
+    count = max(_that_fit(images, IMAGE_BYTES), min(len(row), 2))
     data = {
         "shape": shape,
-        "extent": max(EXTENT, float(np.ceil(furthest))),
         "classes": [str(name) for name in classes],  # "" has no name
         "colours": _colours(classes),
         "labels": y[shown].tolist(),
-        "thumbnails": compressed((255 * thumbnails).round().astype("uint8")),
-        "thumbnail_shape": thumbnails.shape[1:],
+        "images": compressed(images[:count]),
+        "row": min(len(row), count),  # so many of the images stand in the row
+        "centred": shape == COURSE_SHAPE,  # a drawn digit is moved and scaled as MNIST's are
     }
-    for bits in BITS:
+    choices = [(bits, encoders) for bits in BITS if bits >= BITS_OF_ENCODER]
+    for bits, drawable in choices + [(bits, dict.fromkeys(models)) for bits in BITS]:
         data["models"] = [
-            {"name": str(name), **_codes(z, y, shown), "layers": packed(chains[name], bits)}
-            for name, z in codes.items()
+            {
+                "name": str(name),
+                **_objective(m),
+                **_codes(heads[name], y, shown, count),
+                "decoder": packed(decoders[name], bits),
+                "encoder": drawable[name] and [packed(part, bits) for part in drawable[name]],
+            }
+            for name, m in models.items()
         ]
-        if len(whole_page(data).encode()) <= PAGE_BYTES:
+        if len(page_of(data).encode()) <= PAGE_BYTES:
             return data
-    weights = sum(model.decoder.count_params() for model in models.values())
+    weights = sum(m.decoder.count_params() for m in models.values())
     raise ValueError(
         "the decoders must fit into a page of 2 MB: explore fewer models, or smaller ones. "
         f"Received: {len(models)} with {weights:,} weights together"
     )
+
+
+def page_of(data):
+    """The page that shows it, as text."""
+    return whole_page(data, first_code(data))
 
 
 def latent_dim(data):
@@ -67,12 +76,21 @@ def latent_dim(data):
     return len(data["models"][0]["activity"])
 
 
+def first_code(data):
+    """The code of the image that is shown first, in the model that is: the first VAE."""
+    vaes = [model for model in data["models"] if model["kind"] == "VAE"]
+    codes = (vaes or data["models"])[0]["codes"]
+    values = np.frombuffer(base64.b64decode(codes["values"]), "<i2")[: latent_dim(data)]
+    return (values * codes["scale"]).tolist()
+
+
 def _check_models(models):
-    """Return the shape of the models' images, or raise an error if explorer.js cannot show them."""
+    """Return the shape of the models' images, or raise an error if they cannot be shown."""
     if not models:
-        raise ValueError("explore needs at least one VAE. Received: an empty dictionary")
+        raise ValueError("explore needs at least one model. Received: an empty dictionary")
     for model in models.values():
-        a_model(model, VAE, "explore needs a VAE, or a dictionary name → VAE")
+        wanted = "explore needs a VAE or an Autoencoder, or a dictionary name → model"
+        a_model(model, (VAE, Autoencoder), wanted)
     dims = {model.latent_dim for model in models.values()}
     if len(dims) > 1:
         raise ValueError(
@@ -104,6 +122,28 @@ def _images_and_labels(x, y, shape):
     return x, y.astype({"f": "int64", "S": "str"}.get(y.dtype.kind, y.dtype))  # 1, not "1.0"
 
 
+def _finite_codes(model, x):
+    """(mean, log_var) of the images, or (z,) of an autoencoder."""
+    heads = np.reshape(model.encode(x), (-1, len(x), model.latent_dim))
+    if not (np.isfinite(heads).all() and np.isfinite(model.decode(heads[0, :1])).all()):
+        raise ValueError(
+            f"explore needs a model whose codes and images are finite. Received: {model.name}"
+        )
+    return heads
+
+
+def _objective(model):
+    """What the loss is made of: the front end computes its terms for the image that it shows."""
+    if isinstance(model, Autoencoder):
+        return {"kind": "AE"}
+    return {
+        "kind": "VAE",
+        **model.options,
+        "sigma": float(model.sigma),
+        "learned": model.learns_sigma,
+    }
+
+
 def _colours(classes):
     """A colour for each class: a number's own, as in the course's figures; else the next one."""
     numbers = classes if np.issubdtype(classes.dtype, np.integer) else range(len(classes))
@@ -111,7 +151,7 @@ def _colours(classes):
 
 
 def _row(x, y):
-    """Which images one can choose: the typical one of each class; of a single class, the first."""
+    """Which images stand in the row: the typical one of each class; of one class, the first."""
     count = y.max() + 1
     if count == 1:
         return [*range(len(x))][:ROW]
@@ -125,16 +165,38 @@ def _typical(x, y, c):
     return int(members[np.argmin(distances)])
 
 
-def _codes(codes, y, shown):
+def _that_fit(images, size):
+    """How many of the images, from the first on, fit into so many compressed bytes: about."""
+    each = len(compressed(images[:50])) / len(images[:50])
+    return min(len(images), int(size / each))
+
+
+def _codes(heads, y, shown, count):
     """A model's codes: the variance of each dimension, in which order, those shown, and medians."""
-    activity = np.var(codes, axis=0)  # as `active_units` has it
-    order = np.argsort(-activity, kind="stable") if codes.shape[1] > 2 else np.arange(2)
-    scale = max(float(np.abs(codes[shown]).max()), 1e-6) / 32767
+    mean = heads[0]
+    activity = np.var(mean, axis=0)  # as `active_units` has it
+    order = np.argsort(-activity, kind="stable") if mean.shape[1] > 2 else np.arange(2)
     named = range(min(y.max() + 1, NAMED))
     return {
         "activity": activity.round(4).tolist(),
         "order": order.tolist(),
-        "codes": as_text((codes[shown] / scale).round().astype("<i2")),
-        "code_scale": scale,
-        "medians": [np.median(codes[y == c], axis=0).round(3).tolist() for c in named],
+        **_window(mean, prior=len(heads) > 1),
+        "codes": _sixteen_bits(mean[shown]),
+        "log_vars": [_sixteen_bits(log_var[shown][:count]) for log_var in heads[1:]],
+        "medians": [np.median(mean[y == c], axis=0).round(3).tolist() for c in named],
     }
+
+
+def _window(mean, prior):
+    """The middle of the plane, and half its side: around the prior, or around an AE's codes."""
+    if prior:
+        reach = float(np.ceil(np.quantile(np.abs(mean), 0.99)))
+        return {"centre": [0] * mean.shape[1], "extent": max(EXTENT, reach)}
+    low, high = np.quantile(mean, (0.005, 0.995), axis=0)
+    half = max(float(np.max(high - low)) / 2, 1e-3)
+    return {"centre": ((low + high) / 2).round(2).tolist(), "extent": half}
+
+
+def _sixteen_bits(values):
+    scale = max(float(np.abs(values).max()), 1e-6) / 32767
+    return {"scale": scale, "values": as_text((values / scale).round().astype("<i2"))}

@@ -1,153 +1,23 @@
-// The front end of the explorer: the view of the widget `Explorer`, and the script of the page that is exported.
+// The view of the explorer: the path from an image to its reconstruction, live. It is the front end of the widget
+// `Explorer` and the script of the page that is exported.
 
 const STEPS = 9; // images on the walk, as in vae.interpolate
-const PRIOR = 2.45; // within this radius lie 95 % of a Gaussian in the plane
+const CIRCLES = { 1: "39 %", 2: "86 %", 3: "99 %" }; // radius → how much of a Gaussian in the plane lies within
+const WIDE = 2; // the ellipse of q(z|x) is drawn at mu ± 2 sigma
 const LEFT = 34, TOP = 8, SIZE = 358; // the plane's square inside of the SVG, which is 400 wide and high
+const CARD = 120; // pixels, a card's plane
+const THROWN = 60; // draws of epsilon that leave a dot
+const FIRST = [0.8, -0.6]; // epsilon before the die is thrown
 const ROW = 10; // images to choose from, side by side
 const SHORT = 12; // letters, at most, of a class's name in the plane
 const LETTER = 8; // a letter's width there, about
+const BLUE = "#0072b2", ORANGE = "#d55e00";
+const QUIET = 600; // milliseconds without a change, before a screen reader is told of the last
 
-// ---- The decoder, from its weights. Arrays are flat and in the order of NumPy: rows, columns, channels.
+// ---- Small things.
 
-const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-
-async function inflate(text) {
-  const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
-}
-
-const float32 = (text) => new Float32Array(bytes(text).buffer);
-
-// The error function, within 1.5e-7: Abramowitz and Stegun 1964, 7.1.26.
-function erf(v) {
-  const t = 1 / (1 + 0.3275911 * Math.abs(v));
-  const tail = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-  return Math.sign(v) * (1 - tail * Math.exp(-v * v));
-}
-
-const sigmoid = (v) => 1 / (1 + Math.exp(-v));
-const ACTIVATIONS = {
-  elu: (v) => (v > 0 ? v : Math.expm1(v)),
-  gelu: (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
-  leaky_relu: (v) => (v > 0 ? v : 0.2 * v),
-  linear: (v) => v,
-  relu: (v) => Math.max(v, 0),
-  selu: (v) => 1.05070098735548 * (v > 0 ? v : 1.67326324235438 * Math.expm1(v)),
-  sigmoid,
-  silu: (v) => v * sigmoid(v),
-  softplus: (v) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))),
-  tanh: Math.tanh,
-};
-
-// Add the product of a row of x and a matrix to a row of y. Four inputs at a time: that is nearly twice as fast.
-function addProduct(x, from, inputs, kernel, weights, y, to, outputs) {
-  let i = 0;
-  for (; i + 3 < inputs; i += 4) {
-    const a = x[from + i], b = x[from + i + 1], c = x[from + i + 2], d = x[from + i + 3];
-    let w = weights + i * outputs;
-    for (let j = to; j < to + outputs; j++, w++) {
-      y[j] += a * kernel[w] + b * kernel[w + outputs] + c * kernel[w + 2 * outputs] + d * kernel[w + 3 * outputs];
-    }
-  }
-  for (; i < inputs; i++) {
-    for (let j = 0; j < outputs; j++) y[to + j] += x[from + i] * kernel[weights + i * outputs + j];
-  }
-}
-
-function dense({ kernel, bias }, x) {
-  const outputs = bias.length, inputs = kernel.length / outputs;
-  const y = new Float32Array((x.length / inputs) * outputs);
-  for (let from = 0, to = 0; from < x.length; from += inputs, to += outputs) {
-    y.set(bias, to);
-    addProduct(x, from, inputs, kernel, 0, y, to, outputs);
-  }
-  return y;
-}
-
-// Position p of the smaller image and tap u of the kernel meet at p * stride + u - pad of the larger one. A
-// convolution reads the larger image and writes the smaller one; a transposed convolution does the reverse.
-function convolve({ kernel, bias, taps, strides, pad, from, to, transposed }, x) {
-  const [small, large] = transposed ? [from, to] : [to, from];
-  const inputs = from[2], outputs = to[2], y = new Float32Array(to[0] * to[1] * outputs);
-  for (let i = 0; i < y.length; i += outputs) y.set(bias, i);
-  for (let row = 0; row < small[0]; row++)
-    for (let column = 0; column < small[1]; column++)
-      for (let u = 0; u < taps[0]; u++)
-        for (let v = 0; v < taps[1]; v++) {
-          const down = row * strides[0] + u - pad[0], right = column * strides[1] + v - pad[1];
-          if (down < 0 || right < 0 || down >= large[0] || right >= large[1]) continue;
-          const inSmall = row * small[1] + column, inLarge = down * large[1] + right;
-          const [source, target] = transposed ? [inSmall, inLarge] : [inLarge, inSmall];
-          const weights = (u * taps[1] + v) * inputs * outputs;
-          addProduct(x, source * inputs, inputs, kernel, weights, y, target * outputs, outputs);
-        }
-  return y;
-}
-
-// Row by row, what is left of a larger image.
-function crop({ start, from, to }, x) {
-  const width = to[1] * to[2], y = new Float32Array(to[0] * width);
-  for (let row = 0; row < to[0]; row++) {
-    const first = ((row + start[0]) * from[1] + start[1]) * from[2];
-    y.set(x.subarray(first, first + width), row * width);
-  }
-  return y;
-}
-
-const OPERATIONS = {
-  activation: (_, x) => x,
-  affine: ({ scale, shift }, x) => x.map((v, i) => v * scale[i % scale.length] + shift[i % shift.length]),
-  convolve,
-  crop,
-  dense,
-};
-
-async function loadLayer(layer) {
-  const loaded = { ...layer };
-  for (const name of ["scale", "shift", "bias"]) if (name in layer) loaded[name] = float32(layer[name]);
-  if ("kernel" in layer) {
-    const { scale } = loaded; // one for each output; the kernel's last axis is the output
-    loaded.kernel = Float32Array.from(new Int8Array(await inflate(layer.kernel)), (v, i) => v * scale[i % scale.length]);
-  }
-  return loaded;
-}
-
-// What Python packed of one model, unpacked.
-export async function load(packed) {
-  const codes = new Int16Array(bytes(packed.codes).buffer), latent = packed.activity.length;
-  return {
-    ...packed,
-    codeOf: (i) => Array.from(codes.subarray(i * latent, (i + 1) * latent), (v) => v * packed.code_scale),
-    layers: await Promise.all(packed.layers.map(loadLayer)),
-  };
-}
-
-// z → the pixels of its image, in [0, 1].
-export function decode({ layers }, z) {
-  let x = Float32Array.from(z);
-  for (const layer of layers) x = OPERATIONS[layer.type](layer, x).map(ACTIVATIONS[layer.activation ?? "linear"]);
-  return x.map(sigmoid);
-}
-
-// ---- Paths between two codes; as in paths.py.
-
-const norm = (z) => Math.hypot(...z);
-const mix = (a, b, s, t) => a.map((v, i) => s * v + t * b[i]);
-
-export const PATHS = {
-  linear: (a, b, t) => mix(a, b, 1 - t, t),
-  spherical(a, b, t) {
-    const u = a.map((v) => v / norm(a)), v = b.map((w) => w / norm(b));
-    const angle = 2 * Math.atan2(norm(mix(u, v, 1, -1)), norm(mix(u, v, 1, 1)));
-    if (!(Math.sin(angle) >= 1e-6)) return PATHS.linear(a, b, t); // NaN where a code is 0
-    const length = ((1 - t) * norm(a) + t * norm(b)) / Math.sin(angle);
-    return mix(u, v, length * Math.sin((1 - t) * angle), length * Math.sin(t * angle));
-  },
-};
-
-// ---- What is seen.
-
-const rounded = (v) => (Math.round(100 * v) / 100 + 0).toFixed(2).replace("-", "−"); // + 0: no "−0.00"
+const rounded = (v, digits = 2) => (Math.round(10 ** digits * v) / 10 ** digits + 0).toFixed(digits); // + 0: no "-0.00"
+const shortly = (v) => (Math.abs(v) < 0.0995 ? String(Number(v.toPrecision(2))) : rounded(v)); // two significant digits
 const zName = (dimension) => "z" + String(dimension + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 
 function attach(parent, name, attributes = {}, text = "") {
@@ -162,6 +32,19 @@ function attachImage(parent, [height, width], attributes) {
   return attach(parent, "canvas", { width, height, ...attributes });
 }
 
+function attachButton(parent, text, title, onclick, attributes = {}) {
+  const button = attach(parent, "button", { type: "button", ...(title && { title, "aria-label": title }), ...attributes }, text);
+  button.onclick = onclick;
+  return button;
+}
+
+function attachSlider(parent, label, range) {
+  const row = attach(parent, "label", { class: "slider" });
+  attach(row, "span", {}, label);
+  const slider = attach(row, "input", { type: "range", "aria-label": label, ...range });
+  return { slider, value: attach(row, "output", { "aria-live": "off" }) };
+}
+
 // Pixels in [0, 1], row by row: three channels in colour, any other number by their mean as ink on paper.
 export function toRGBA(pixels, channels) {
   const rgba = new Uint8ClampedArray((4 * pixels.length) / channels);
@@ -173,227 +56,212 @@ export function toRGBA(pixels, channels) {
   return rgba;
 }
 
-function paint(canvas, pixels) {
-  const { width, height } = canvas, rgba = toRGBA(pixels, pixels.length / (width * height));
+// Differences in [−1, 1], by their mean over channels: orange above 0, blue below.
+export function toSigned(differences, channels) {
+  const rgba = new Uint8ClampedArray((4 * differences.length) / channels), ends = [[213, 94, 0], [0, 114, 178]];
+  for (let from = 0, to = 0; from < differences.length; from += channels, to += 4) {
+    const mean = differences.slice(from, from + channels).reduce((sum, v) => sum + v, 0) / channels;
+    const share = Math.min(1, Math.abs(mean)), end = ends[mean > 0 ? 0 : 1];
+    rgba.set([...end.map((colour) => 255 + share * (colour - 255)), 255], to);
+  }
+  return rgba;
+}
+
+function paint(canvas, pixels, colours = toRGBA) {
+  const { width, height } = canvas, rgba = colours(pixels, pixels.length / (width * height));
   canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
 }
 
-function attachSlider(parent, label, range) {
-  const row = attach(parent, "label", { class: "slider" });
-  attach(row, "span", {}, label);
-  const slider = attach(row, "input", { type: "range", "aria-label": label, ...range });
-  return { slider, value: attach(row, "output", { "aria-live": "off" }) };
+// ---- The path as a graph, with the numbers on its edges.
+
+function attachGraph(parent, throwDie) {
+  const box = attach(parent, "div", { class: "graph", role: "group", "aria-label": "From x to z, in numbers" });
+  const svg = attach(box, "svg", { viewBox: "0 0 444 196" });
+  const part = (name, kind = "") => attach(svg, "g", { "data-part": name, class: kind });
+  const arrow = (group, path, [x, y], [dx, dy]) => {
+    attach(group, "path", { class: "edge", d: path });
+    attach(group, "path", { class: "head", d: `M${x} ${y}l${-7 * dx - 4 * dy} ${-7 * dy - 4 * dx}l${8 * dy} ${8 * dx}z` });
+  };
+  const edges = {};
+  const edge = (group, role, symbol, x, y, anchor = "middle") => {
+    attach(group, "text", { class: "symbol", x, y: y + 22, "text-anchor": anchor }, symbol);
+    edges[role] = attach(group, "text", { "data-role": role, x, y, "text-anchor": anchor });
+  };
+  const operation = (group, x, y, sign) => {
+    attach(group, "circle", { class: "node", cx: x, cy: y, r: 12 });
+    attach(group, "text", { class: "sign", x, y: y + 5 }, sign);
+  };
+  const network = (group, x, name, d) => {
+    attach(group, "path", { class: "network", d });
+    attach(group, "text", { class: "sign", x, y: 80 }, name);
+  };
+  const only = "vae-only";
+  const heads = part("heads"), die = part("die", only), z = part("z");
+  network(heads, 22, "E", "M6 24L40 44V106L6 126z");
+  const widths = attach(heads, "g", { class: only });
+  arrow(widths, "M40 58H289", [290, 58], [1, 0]);
+  edge(widths, "mu", "μ", 160, 50);
+  arrow(widths, "M40 96H52V122H143", [144, 122], [1, 0]);
+  edge(widths, "log-var", "log σ²", 97, 114);
+  attach(widths, "rect", { class: "node", x: 144, y: 109, width: 48, height: 26, rx: 4 });
+  attach(widths, "text", { class: "sign small", x: 168, y: 127 }, "exp ½");
+  arrow(widths, "M192 122H289", [290, 122], [1, 0]);
+  edge(widths, "sigma", "σ", 240, 114);
+  const scaled = attach(z, "g", { class: only });
+  operation(scaled, 302, 58, "+");
+  operation(scaled, 302, 122, "×");
+  arrow(scaled, "M302 110V71", [302, 70], [0, -1]);
+  edges.moved = attach(scaled, "text", { x: 312, y: 95, "text-anchor": "start" });
+  attach(z, "path", { class: "edge ae-only", d: "M40 58H314" });
+  arrow(z, "M314 58H403", [404, 58], [1, 0]);
+  edge(z, "z", "z", 358, 50);
+  network(z, 422, "D", "M438 24L404 44V106L438 126z");
+  arrow(die, "M302 168V135", [302, 134], [0, -1]);
+  edges.epsilon = attach(die, "text", { "data-role": "epsilon", x: 312, y: 158, "text-anchor": "start" });
+  attach(die, "text", { class: "symbol", x: 290, y: 158, "text-anchor": "end" }, "ε");
+  const which = attach(svg, "text", { class: "which", x: 6, y: 190 });
+  const resample = attachButton(box, "", "Throw the die: draw a new ε", throwDie, { "data-role": "resample", "data-part": "die", class: only });
+  const face = attach(resample, "svg", { viewBox: "0 0 20 20", "aria-hidden": "true" });
+  attach(face, "rect", { x: 1, y: 1, width: 18, height: 18, rx: 4 });
+  for (const [cx, cy] of [[6, 6], [14, 6], [10, 10], [6, 14], [14, 14]]) attach(face, "circle", { cx, cy, r: 1.6 });
+
+  // All numbers stand in the text; those of the two dimensions of the plane are seen.
+  return ({ mu, log_var, sigma, epsilon, z }, order) => {
+    const values = { mu, "log-var": log_var, sigma, epsilon, z, moved: epsilon.map((e, j) => e * sigma[j]) };
+    for (const name in edges) {
+      edges[name].replaceChildren();
+      values[name].forEach((v, j) => {
+        const seen = order.indexOf(j) < 2;
+        const text = (j ? " " : "") + (name === "moved" ? rounded(v, 3) : shortly(v));
+        attach(edges[name], "tspan", seen ? {} : { class: "unseen" }, text);
+      });
+    }
+    which.textContent = mu.length > 2 ? `Seen are ${zName(order[0])} and ${zName(order[1])}, the most active of ${mu.length}.` : "";
+  };
 }
 
-// The view: shows `data`, keeps `z` in step with `model`. Returns what takes it down again.
-async function render({ model, el }) {
-  const data = model.get("data"), { extent } = data;
-  const models = await Promise.all(data.models.map(load));
-  const thumbnails = new Uint8Array(await inflate(data.thumbnails));
-  const latent = models[0].activity.length;
-  const className = (i) => data.classes[data.labels[i]];
-  let shown = models[0], z = [...model.get("z")];
-  let ends = [], t = 0; // indices of the images walked between, and how far the walk has come
-  let follows = null; // gives z anew when another model is shown; null while z is the user's own
-  let frame = 0; // of the animation
+// ---- The latent plane of one model.
 
-  const root = attach(el, "div", { class: "vae-explorer" });
-  root.onkeydown = (event) => {
-    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); // not the notebook's shortcuts
-  };
-  const choice = models.length > 1 && attachSlider(root, "Model", { min: 0, max: models.length - 1, value: 0 });
-  const main = attach(root, "div", { class: "main" });
-
-  // -- The plane.
-  const plane = attach(main, "svg", { viewBox: "0 0 400 400", class: "plane", tabindex: 0, role: "application" });
-  const toPlane = (v) => ((v / extent + 1) / 2) * SIZE;
-  const fromPlane = (v) => Math.max(-extent, Math.min(extent, ((v / SIZE) * 2 - 1) * extent));
-  const step = extent > 8 ? 5 : extent > 4 ? 2 : 1;
+function attachPlane(parent, data, { moveTo, pick }) {
+  const plane = attach(parent, "svg", { viewBox: "0 0 400 400", class: "plane", tabindex: 0, role: "application", "data-role": "plane", "data-part": "plane" });
+  let model, extent, z;
+  const SIGN = [1, -1]; // the second axis points up
+  const toPlane = (v, axis) => ((SIGN[axis] * (v - model.centre[model.order[axis]])) / extent + 1) * (SIZE / 2);
+  const fromPlane = (at, axis) => bounded(SIGN[axis] * (at / (SIZE / 2) - 1) * extent + model.centre[model.order[axis]], axis);
+  const bounded = (v, axis) => model.centre[model.order[axis]] + clamp(v - model.centre[model.order[axis]], -extent, extent);
+  const inPlane = (code) => model.order.slice(0, 2).map((j, axis) => toPlane(code[j], axis));
+  const long = (length) => (length / extent) * (SIZE / 2);
   attach(plane, "rect", { class: "paper", width: 400, height: 400 });
-  for (let tick = -Math.floor(extent / step) * step; tick <= extent; tick += step) {
-    const name = String(tick).replace("-", "−"), end = TOP + SIZE;
-    const x = LEFT + toPlane(tick), y = TOP + toPlane(-tick);
-    attach(plane, "path", { class: "grid", d: `M${x} ${TOP}V${end}M${LEFT} ${y}H${LEFT + SIZE}` });
-    attach(plane, "text", { x, y: end + 11 }, name);
-    attach(plane, "text", { x: LEFT - 14, y }, name);
-  }
+  const ticks = attach(plane, "g");
   const axes = [attach(plane, "text", { x: LEFT + SIZE / 2, y: 392 }), attach(plane, "text", { x: 9, y: TOP + SIZE / 2 - 14 })];
   const inside = attach(plane, "svg", { x: LEFT, y: TOP, width: SIZE, height: SIZE });
-  attach(inside, "circle", { class: "prior", cx: SIZE / 2, cy: SIZE / 2, r: toPlane(PRIOR) - SIZE / 2 });
-  attach(inside, "text", { class: "prior-name", x: SIZE / 2, y: toPlane(PRIOR) }, "95 % of the prior");
+  const prior = attach(inside, "g");
   const points = data.labels.map((c) => attach(inside, "circle", { class: "point", r: 2, fill: data.colours[c] }));
   const route = attach(inside, "polyline", { class: "route" });
-  const names = models[0].medians.map((_, c) => {
-    const letters = [...data.classes[c]], style = `fill: ${data.colours[c]}; font-size: ${letters.length > 2 ? 13 : 18}px`;
-    const text = letters.length > SHORT ? letters.slice(0, SHORT - 1).join("") + "…" : data.classes[c];
+  const names = data.classes.slice(0, data.models[0].medians.length).map((title, c) => {
+    const letters = [...title], style = `fill: ${data.colours[c]}; font-size: ${letters.length > 2 ? 13 : 18}px`;
+    const text = letters.length > SHORT ? letters.slice(0, SHORT - 1).join("") + "…" : title;
     const room = [(LETTER * Math.min(letters.length, SHORT)) / 2, LETTER]; // else the plane's edge would cut it
     return { room, name: attach(inside, "text", { class: "class-name", style }, text) };
   });
+  const cloud = attach(inside, "g", { class: "cloud" });
+  const ellipse = attach(inside, "ellipse", { class: "ellipse" });
+  const centre = attach(inside, "path", { class: "centre", d: "M-5 0H5M0 -5V5" });
   const flags = ["A", "B"].map((name) => {
     const flag = attach(inside, "g", { class: "flag" });
-    attach(flag, "circle", { r: 8 });
-    attach(flag, "text", {}, name);
+    attach(flag, "path", { d: "M0 -5L-5 -12A8 8 0 1 1 5 -12z" });
+    attach(flag, "text", { y: -18 }, name);
     return flag;
   });
   const marker = attach(inside, "g", { class: "marker" });
-  attach(marker, "circle", { r: 8 });
-  attach(marker, "circle", { r: 8 });
+  attach(marker, "circle", { r: 6 });
+  attach(marker, "circle", { r: 6 });
   attach(plane, "rect", { class: "frame", x: LEFT, y: TOP, width: SIZE, height: SIZE });
+  const place = (element, code) => element.setAttribute("transform", `translate(${inPlane(code).join(" ")})`);
 
-  const place = (group, code) => {
-    const [first, second] = shown.order;
-    group.setAttribute("transform", `translate(${toPlane(code[first])} ${toPlane(-code[second])})`);
-  };
-
-  // -- The image, and a slider for each dimension if there are more than two.
-  const side = attach(main, "div", { class: "side" });
-  const decoded = attachImage(side, data.shape, { class: "decoded", role: "img", "aria-label": "The decoded image of z" });
-  const where = attach(side, "output", { class: "where" });
-  const sliderBox = attach(side, "div", { class: "dimensions", role: "group", "aria-label": "Dimensions of z" });
-  let sliders = [];
-
-  function buildSliders() {
-    sliderBox.replaceChildren();
-    if (latent === 2) return;
-    attach(sliderBox, "p", {}, "Most active dimensions first, with the variance of μ over the images");
-    const range = { min: -extent, max: extent, step: 0.01 };
-    sliders = shown.order.map((dimension) => {
-      const { slider, value } = attachSlider(sliderBox, zName(dimension), range);
-      value.textContent = shown.activity[dimension].toFixed(2);
-      slider.oninput = () => moveTo(z.map((v, i) => (i === dimension ? Number(slider.value) : v)));
-      return { slider, dimension };
+  // Another model: its scale, its prior, its codes.
+  function show(chosen) {
+    model = chosen;
+    extent = model.extent;
+    const step = [1, 2, 5, 10, 20, 50, 100].find((size) => extent / size <= 4) ?? 200;
+    ticks.replaceChildren();
+    for (const axis of [0, 1]) {
+      const middle = model.centre[model.order[axis]], end = TOP + SIZE;
+      for (let tick = Math.ceil((middle - extent) / step) * step; tick <= middle + extent; tick += step) {
+        const name = String(tick).replace("-", "−"), at = toPlane(tick, axis) + (axis ? TOP : LEFT);
+        attach(ticks, "path", { class: "grid", d: axis ? `M${LEFT} ${at}H${LEFT + SIZE}` : `M${at} ${TOP}V${end}` });
+        attach(ticks, "text", axis ? { x: LEFT - 14, y: at } : { x: at, y: end + 11 }, name);
+      }
+    }
+    prior.replaceChildren();
+    if (model.kind === "VAE")
+      for (const [radius, share] of Object.entries(CIRCLES)) {
+        attach(prior, "circle", { class: "prior", cx: SIZE / 2, cy: SIZE / 2, r: long(radius) });
+        if (long(1) > 20) attach(prior, "text", { class: "prior-name", x: SIZE / 2, y: SIZE / 2 + long(radius) - 8 }, share);
+      }
+    model.order.slice(0, 2).forEach((dimension, axis) => (axes[axis].textContent = zName(dimension)));
+    points.forEach((point, i) => {
+      const [x, y] = inPlane(model.codeOf(i));
+      point.style.cx = `${x}px`;
+      point.style.cy = `${y}px`;
+    });
+    names.forEach(({ name, room }, c) => {
+      const [x, y] = inPlane(model.medians[c]).map((v, i) => Math.max(room[i], Math.min(SIZE - room[i], v)));
+      name.setAttribute("transform", `translate(${x} ${y})`);
     });
   }
 
-  // -- The walk.
-  const walk = attach(root, "fieldset", { class: "walk" });
-  attach(walk, "legend", {}, "Walk from one image to another");
-  const hint = attach(walk, "p", { role: "status" });
-  const strip = attach(walk, "div", { class: "strip" });
-  const [rows, columns, channels] = data.thumbnail_shape, size = rows * columns * channels;
-  const count = thumbnails.length / size;
-  strip.style.gridTemplateColumns = `repeat(${Math.min(count, ROW)}, minmax(0, 48px))`;
-  const buttons = Array.from({ length: count }, (_, i) => {
-    const title = className(i) ? `An image of ${className(i)}` : `Image ${i + 1}`;
-    const button = attach(strip, "button", { type: "button", title, "aria-label": title, "aria-pressed": "false" });
-    const pixels = Array.from(thumbnails.subarray(i * size, (i + 1) * size), (v) => v / 255);
-    paint(attachImage(button, data.thumbnail_shape, { "aria-hidden": "true" }), pixels);
-    button.onclick = () => pick(i);
-    return button;
-  });
-  const walked = attach(walk, "div", { class: "walked" });
-  const film = attach(walked, "div", { class: "strip", role: "img" });
-  const frames = Array.from({ length: STEPS }, (_, i) =>
-    attachImage(film, data.shape, { role: "img", "aria-label": `The image at t = ${rounded(i / (STEPS - 1))}` }));
-  const controls = attach(walked, "div", { class: "controls" });
-  const play = attach(controls, "button", { type: "button" }, "Play");
-  const stride = attachSlider(controls, "t", { min: 0, max: 1, step: 0.01, value: 0 });
-  const pathLabel = attach(controls, "label", {}, "Path ");
-  const kind = attach(pathLabel, "select");
-  for (const name in PATHS) attach(kind, "option", {}, name);
-
-  const pathAt = (s) => PATHS[kind.value](shown.codeOf(ends[0]), shown.codeOf(ends[1]), s);
-
-  function showWalk() {
-    const complete = ends.length === 2;
-    const [a, b] = ends.map((i, end) => "AB"[end] + (className(i) ? ` (${className(i)})` : ""));
-    hint.textContent = ["Choose two images, below or in the plane.", `From ${a} to …`, `From ${a} to ${b}:`][ends.length];
-    walked.hidden = !complete;
-    buttons.forEach((button, i) => {
-      button.setAttribute("aria-pressed", String(ends.includes(i)));
-      button.dataset.end = ["A", "B"].filter((_, end) => ends[end] === i).join("");
-    });
-    flags.forEach((flag, i) => {
-      flag.style.display = i < ends.length ? "" : "none";
-      if (i < ends.length) place(flag, shown.codeOf(ends[i]));
-    });
-    const [first, second] = shown.order;
-    const line = complete ? Array.from({ length: 51 }, (_, i) => pathAt(i / 50)) : [];
-    route.setAttribute("points", line.map((code) => `${toPlane(code[first])},${toPlane(-code[second])}`).join(" "));
-    if (complete) frames.forEach((canvas, i) => paint(canvas, decode(shown, pathAt(i / (STEPS - 1)))));
-    film.setAttribute("aria-label", complete ? `${STEPS} images on the ${kind.value} path` : "");
-  }
-
-  function pick(i) {
-    ends = ends.length === 1 ? [ends[0], i] : [i];
-    showWalk();
-    if (ends.length === 1) moveTo(shown.codeOf(i), () => shown.codeOf(i));
-    else if (matchMedia("(prefers-reduced-motion: reduce)").matches) walkTo(0);
-    else animate();
-  }
-
-  function walkTo(s) {
-    t = s;
-    stride.slider.value = t;
-    stride.value.textContent = rounded(t);
-    moveTo(pathAt(t), () => pathAt(t));
-  }
-
-  function animate() {
-    const start = performance.now();
-    const tick = (now) => {
-      walkTo(Math.max(0, Math.min(1, (now - start) / 2500)));
-      if (t < 1) frame = requestAnimationFrame(tick);
-    };
-    walkTo(0);
-    frame = requestAnimationFrame(tick);
-  }
-
-  play.onclick = animate;
-  stride.slider.oninput = () => walkTo(Number(stride.slider.value));
-  kind.onchange = () => {
-    showWalk();
-    walkTo(t);
-  };
-
-  // -- z, wherever it comes from.
-  function moveTo(target, source = null) {
-    cancelAnimationFrame(frame);
-    follows = source;
-    z = target;
+  function update(state, ends, path) {
+    z = state.z;
     place(marker, z);
-    paint(decoded, decode(shown, z));
-    const coordinates = shown.order.slice(0, 2).map((i) => `${zName(i)} = ${rounded(z[i])}`).join(", ");
-    where.textContent = coordinates;
+    place(centre, state.mu);
+    const vae = model.kind === "VAE";
+    ellipse.style.display = centre.style.display = vae ? "" : "none";
+    if (vae) {
+      const [cx, cy] = inPlane(state.mu), [rx, ry] = model.order.slice(0, 2).map((j) => long(WIDE * state.sigma[j]));
+      for (const [name, value] of Object.entries({ cx, cy, rx, ry })) ellipse.setAttribute(name, value);
+    }
+    cloud.replaceChildren();
+    if (vae) for (const draw of state.thrown) {
+      const [cx, cy] = inPlane(state.mu.map((m, j) => m + state.sigma[j] * draw[j]));
+      attach(cloud, "circle", { cx, cy, r: 1.8 });
+    }
+    flags.forEach((flag, i) => {
+      flag.style.display = ends[i] ? "" : "none";
+      if (ends[i]) place(flag, ends[i]);
+    });
+    route.setAttribute("points", path.map((code) => inPlane(code).join()).join(" "));
+    const coordinates = model.order.slice(0, 2).map((j) => `${zName(j)} = ${rounded(z[j]).replace("-", "−")}`).join(", ");
     plane.setAttribute("aria-label", `Latent plane, ${coordinates}. Drag, or press the arrow keys, to move z.`);
-    for (const { slider, dimension } of sliders) slider.value = z[dimension];
-    model.set("z", z);
-    model.save_changes();
   }
 
-  const fromPython = () => {
-    const target = model.get("z");
-    if (target.some((v, i) => v !== z[i])) moveTo([...target]);
-  };
-  model.on("change:z", fromPython);
-
-  const inPlane = (first, second) => z.map((v, i) => (i === shown.order[0] ? first : i === shown.order[1] ? second : v));
+  const withPlane = (first, second) => z.map((v, i) => (i === model.order[0] ? first : i === model.order[1] ? second : v));
   let grabbed = null; // where the pointer went down, until it is a drag
-
   function pointer(event) {
     const box = plane.getBoundingClientRect(), unit = 400 / box.width;
     return [(event.clientX - box.left) * unit - LEFT, (event.clientY - box.top) * unit - TOP];
   }
+  const moveTowards = (at) => moveTo(withPlane(...at.map(fromPlane)));
   plane.onpointerdown = (event) => {
     plane.setPointerCapture(event.pointerId);
     grabbed = pointer(event);
-    moveTo(inPlane(fromPlane(grabbed[0]), -fromPlane(grabbed[1])));
+    moveTowards(grabbed);
   };
   plane.onpointermove = (event) => {
     if (!plane.hasPointerCapture(event.pointerId)) return;
-    const [x, y] = pointer(event);
-    if (grabbed && Math.hypot(x - grabbed[0], y - grabbed[1]) < 4) return;
+    const to = pointer(event);
+    if (grabbed && Math.hypot(to[0] - grabbed[0], to[1] - grabbed[1]) < 4) return;
     grabbed = null;
-    moveTo(inPlane(fromPlane(x), -fromPlane(y)));
+    moveTowards(to);
   };
   plane.onpointerup = () => {
     if (!grabbed) return;
-    const [first, second] = shown.order, [x, y] = grabbed;
+    const [x, y] = grabbed;
     let nearest = -1, least = 8;
-    data.labels.forEach((_, i) => {
-      const code = shown.codeOf(i), distance = Math.hypot(toPlane(code[first]) - x, toPlane(-code[second]) - y);
+    for (let i = 0; i < data.count; i++) {
+      const [cx, cy] = inPlane(model.codeOf(i)), distance = Math.hypot(cx - x, cy - y);
       if (distance < least) [nearest, least] = [i, distance];
-    });
+    }
     grabbed = null;
     if (nearest >= 0) pick(nearest);
   };
@@ -401,42 +269,523 @@ async function render({ model, el }) {
     const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!direction || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault(); // no scrolling
-    const length = event.shiftKey ? 0.5 : 0.1;
-    const bounded = (v) => Math.max(-extent, Math.min(extent, v));
-    const [first, second] = direction.map((d, i) => bounded(z[shown.order[i]] + length * d));
-    moveTo(inPlane(first, second));
+    const length = (event.shiftKey ? 0.5 : 0.1) * (extent > 6 ? extent / 3 : 1);
+    moveTo(withPlane(...direction.map((d, axis) => bounded(z[model.order[axis]] + length * d, axis))));
   };
+  return { show, update };
+}
 
-  // -- Which model.
-  function show(index) {
-    shown = models[index];
-    const [first, second] = shown.order;
-    axes[0].textContent = zName(first);
-    axes[1].textContent = zName(second);
-    points.forEach((point, i) => {
-      const code = shown.codeOf(i);
-      point.style.cx = `${toPlane(code[first])}px`;
-      point.style.cy = `${toPlane(-code[second])}px`;
-    });
-    names.forEach(({ name, room }, c) => {
-      const at = [shown.medians[c][first], -shown.medians[c][second]].map(toPlane);
-      const [x, y] = at.map((v, i) => Math.max(room[i], Math.min(SIZE - room[i], v)));
-      name.setAttribute("transform", `translate(${x} ${y})`);
-    });
-    buildSliders();
-    if (choice) {
-      choice.value.textContent = shown.name;
-      choice.slider.setAttribute("aria-valuetext", shown.name);
+// ---- q(z|x) close up: its own scale, so that a narrow one is seen, too.
+
+function attachLens(parent) {
+  const box = attach(parent, "div", { class: "lens vae-only" });
+  const svg = attach(box, "svg", { viewBox: "-60 -60 120 120", "aria-hidden": "true" }), unit = 40 / WIDE;
+  attach(svg, "rect", { class: "paper", x: -60, y: -60, width: 120, height: 120 });
+  const ellipse = attach(svg, "ellipse", { class: "ellipse", cx: 0, cy: 0 });
+  attach(svg, "path", { class: "centre", d: "M-5 0H5M0 -5V5" });
+  const cloud = attach(svg, "g", { class: "cloud" });
+  const marker = attach(svg, "g", { class: "marker" });
+  attach(marker, "circle", { r: 5 });
+  attach(marker, "circle", { r: 5 });
+  const text = attach(box, "p");
+  return ({ sigma, epsilon, thrown }, order) => {
+    if (!sigma.length) return;
+    const shares = order.slice(0, 2).map((j) => sigma[j] / Math.max(...order.slice(0, 2).map((k) => sigma[k])));
+    const at = (draw) => order.slice(0, 2).map((j, axis) => (axis ? -1 : 1) * shares[axis] * draw[j] * unit);
+    ellipse.setAttribute("rx", WIDE * shares[0] * unit);
+    ellipse.setAttribute("ry", WIDE * shares[1] * unit);
+    cloud.replaceChildren(...thrown.map((draw) => {
+      const [cx, cy] = at(draw), dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+      for (const [name, value] of Object.entries({ cx, cy, r: 1.8 })) dot.setAttribute(name, value);
+      return dot;
+    }));
+    const [x, y] = at(epsilon), inside = Math.max(Math.abs(x), Math.abs(y)) < 60;
+    marker.style.display = inside ? "" : "none";
+    marker.setAttribute("transform", `translate(${x} ${y})`);
+    text.textContent = `q(z|x) close up: μ ± ${WIDE}σ` + (inside ? ", and z" : "; z is farther out");
+  };
+}
+
+// ---- The image that goes in: drawn, or chosen and then moved, turned, made thicker.
+
+function attachInput(parent, data, canDraw, changed) {
+  const [height, width, channels] = data.shape, zoom = Math.max(1, Math.round(224 / Math.max(height, width)));
+  const box = attach(parent, "div", { class: "input", "data-part": "input" });
+  attach(box, "p", { class: "title" }, canDraw ? "x: draw here" : "x");
+  const keys = "Arrow keys move it, comma and period turn it, plus and minus make it thicker or thinner, Delete clears it.";
+  const label = canDraw ? `The image x. Draw with a pointer. ${keys}` : "The image x";
+  const canvas = attach(box, "canvas", { width: zoom * width, height: zoom * height, "data-role": "input", role: "application", "aria-label": label, tabindex: 0, title: canDraw ? keys : "" });
+  const tools = attach(box, "div", { class: "tools", role: "group", "aria-label": "Change x" });
+  const small = attachImage(document.createElement("div"), data.shape);
+  let base = new Float32Array(height * width * channels), strokes = [], drawn = false;
+  let change = { right: 0, down: 0, angle: 0, steps: 0 };
+  const unchanged = () => Object.values(change).every((v) => v === 0);
+
+  // Strokes become ink, or, on an image of colours, black.
+  function pixels() {
+    let image = base;
+    if (strokes.length) {
+      const ink = data.centred ? likeMnist(strokes) : inkOf(strokes, height, width), colour = channels === 3 ? 0 : 1;
+      image = base.map((pixel, i) => pixel + ink[Math.floor(i / channels)] * (colour - pixel));
     }
-    showWalk();
-    moveTo(follows ? follows() : z, follows);
+    return thicker(moved(image, data.shape, change), data.shape, change.steps);
   }
-  if (choice) choice.slider.oninput = () => show(Number(choice.slider.value));
-  show(0);
+  function show(image) {
+    const context = canvas.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    if (strokes.length && unchanged() && data.centred) { // as it was drawn, and not as it is centred
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.lineWidth = 2 * PEN * zoom;
+      context.lineCap = context.lineJoin = "round";
+      for (const stroke of strokes) {
+        context.beginPath();
+        stroke.forEach(([x, y]) => context.lineTo(zoom * x, zoom * y));
+        if (stroke.length === 1) context.lineTo(zoom * stroke[0][0], zoom * stroke[0][1]);
+        context.stroke();
+      }
+    } else {
+      paint(small, image);
+      context.drawImage(small, 0, 0, canvas.width, canvas.height);
+    }
+  }
+  function redraw(kind) {
+    const image = pixels();
+    show(image);
+    changed(image, kind);
+  }
+  function clear() {
+    base = new Float32Array(base.length).fill(channels === 3 ? 1 : 0);
+    strokes = [];
+    change = { right: 0, down: 0, angle: 0, steps: 0 };
+    redraw("cleared");
+  }
+  function alter(what, by) {
+    change = { ...change, [what]: change[what] + by };
+    redraw("altered");
+  }
+  if (canDraw) {
+    const at = (event) => {
+      const area = canvas.getBoundingClientRect();
+      return [((event.clientX - area.left) / area.width) * width, ((event.clientY - area.top) / area.height) * height];
+    };
+    canvas.onpointerdown = (event) => {
+      event.preventDefault();
+      canvas.focus({ preventScroll: true });
+      canvas.setPointerCapture(event.pointerId);
+      if (data.centred && !strokes.length) base = new Float32Array(base.length); // a drawing takes a digit's place
+      change = { right: 0, down: 0, angle: 0, steps: 0 };
+      strokes = [...strokes, [at(event)]];
+      drawn = true;
+      redraw("drawing");
+    };
+    canvas.onpointermove = (event) => {
+      if (!drawn) return;
+      strokes.at(-1).push(at(event));
+      redraw("drawing");
+    };
+    canvas.onpointerup = canvas.onpointercancel = () => {
+      if (drawn) redraw("drawn");
+      drawn = false;
+    };
+    const turn = Math.PI / 36;
+    const actions = {
+      ArrowLeft: () => alter("right", -1), ArrowRight: () => alter("right", 1), ArrowUp: () => alter("down", -1), ArrowDown: () => alter("down", 1),
+      ",": () => alter("angle", -turn), ".": () => alter("angle", turn), "+": () => alter("steps", 1), "-": () => alter("steps", -1),
+      Delete: clear, Backspace: clear,
+    };
+    canvas.onkeydown = (event) => {
+      const action = actions[event.key];
+      if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      action();
+    };
+    attachButton(tools, "↺", "Turn left", actions[","]);
+    attachButton(tools, "↻", "Turn right", actions["."]);
+    attachButton(tools, "+", "Thicker", actions["+"]);
+    attachButton(tools, "−", "Thinner", actions["-"]);
+    attachButton(tools, "Clear", "", clear, { "data-role": "clear" });
+  }
+  return (image) => {
+    base = Float32Array.from(image);
+    strokes = [];
+    change = { right: 0, down: 0, angle: 0, steps: 0 };
+    show(base);
+  };
+}
+
+// ---- What comes out: x̂, the difference, the loss.
+
+function attachOutput(parent, data) {
+  const box = attach(parent, "div", { class: "output", "data-part": "output" });
+  const figure = (title, role, label) => {
+    const cell = attach(box, "div");
+    const name = attach(cell, "p", { class: "title" }, title);
+    return { name, canvas: attachImage(cell, data.shape, { role: "img", "aria-label": label, ...(role && { "data-role": role }) }) };
+  };
+  const given = figure("x", "", "The image x as the encoder sees it");
+  const image = figure("x̂", "reconstruction", "The decoded image of z");
+  const difference = figure("x − x̂", "", "The difference: orange where x has more ink, blue where it has less");
+  const table = attach(parent, "table", { class: "loss", "data-part": "loss" });
+  attach(table, "caption", {}, "Loss in nats");
+  const row = (name, role, kind = "") => {
+    const line = attach(table, "tr", { class: kind });
+    const title = attach(line, "th", { scope: "row" }, name);
+    return { title, value: attach(line, "td", { "data-role": role }) };
+  };
+  const reconstruction = row("reconstruction", "reconstruction-loss"), kl = row("KL", "kl", "vae-only"), total = row("sum", "loss", "vae-only total");
+  return {
+    show(model) {
+      const { kind, likelihood, sigma, beta, reconstruction_weight: weight } = model, vae = kind === "VAE";
+      image.name.textContent = vae ? "x̂" : "x′";
+      difference.name.textContent = vae ? "x − x̂" : "x − x′";
+      const square = `‖x − x̂‖² / (2 · ${Number(sigma?.toPrecision(3))}²)`;
+      reconstruction.title.textContent = !vae ? "‖x − x′‖²" : likelihood === "bernoulli" ? "reconstruction: cross-entropy" : `reconstruction: ${square}${model.learned ? " + m log σ" : ""}`;
+      kl.title.textContent = "KL(q(z|x) ‖ 𝒩(0, I))";
+      const times = (factor, name) => (factor === 1 ? name : `${Number(factor.toPrecision(3))} · ${name}`);
+      if (vae) total.title.textContent = weight === 1 && beta === 1 ? "sum" : `${times(weight, "reconstruction")} + ${times(beta, "KL")}`;
+      table.caption.textContent = vae ? "Loss in nats" : "Loss";
+    },
+    update(x, state) {
+      paint(given.canvas, x);
+      paint(image.canvas, state.pixels);
+      paint(difference.canvas, x.map((v, i) => v - state.pixels[i]), toSigned);
+      for (const [cell, value] of [[reconstruction, state.reconstruction_loss], [kl, state.kl], [total, state.loss]]) cell.value.textContent = rounded(value, 3);
+    },
+  };
+}
+
+// ---- A card for each model: where it puts the image, and what it draws.
+
+function attachCards(parent, data, models, choose) {
+  const box = attach(parent, "div", { class: "cards", role: "group", "aria-label": "Models", "data-part": "cards" });
+  const cards = models.map((model, index) => {
+    const button = attach(box, "button", { type: "button", class: "card", "aria-pressed": "false" });
+    button.onclick = () => choose(index);
+    attach(button, "span", { class: "name" }, model.name);
+    const pictures = attach(button, "span", { class: "pictures" });
+    const canvas = attach(pictures, "canvas", { width: CARD, height: CARD, class: "small-plane", "aria-hidden": "true" });
+    const image = attachImage(pictures, data.shape, { "aria-hidden": "true" });
+    const numbers = attach(button, "span", { class: "numbers" });
+    const toCard = (v, axis) => ((axis ? -v : v) / model.extent + 1) * (CARD / 2);
+    const inCard = (code) => model.order.slice(0, 2).map((j, axis) => toCard(code[j] - model.centre[j], axis));
+    const codes = attach(document.createElement("div"), "canvas", { width: CARD, height: CARD }), ink = codes.getContext("2d");
+    ink.fillStyle = "#fff";
+    ink.fillRect(0, 0, CARD, CARD);
+    data.labels.forEach((c, i) => {
+      const [x, y] = inCard(model.codeOf(i));
+      ink.fillStyle = data.colours[c] + "60";
+      ink.fillRect(x - 0.75, y - 0.75, 1.5, 1.5);
+    });
+    return (state, pressed) => {
+      const context = canvas.getContext("2d"), [x, y] = inCard(state.z), unit = (WIDE / model.extent / 2) * CARD;
+      context.drawImage(codes, 0, 0);
+      if (model.kind === "VAE") {
+        const [cx, cy] = inCard(state.mu), [rx, ry] = model.order.slice(0, 2).map((j) => state.sigma[j] * unit);
+        context.fillStyle = BLUE + "40";
+        context.strokeStyle = BLUE;
+        context.beginPath();
+        context.ellipse(cx, cy, rx, ry, 0, 0, 2 * Math.PI);
+        context.fill();
+        context.stroke();
+      }
+      context.fillStyle = ORANGE;
+      context.beginPath();
+      context.arc(x, y, 3.5, 0, 2 * Math.PI);
+      context.fill();
+      paint(image, state.pixels);
+      numbers.textContent = model.kind === "VAE" ? `${rounded(state.reconstruction_loss, 1)} + ${rounded(state.kl, 1)} nats` : `‖x − x′‖² = ${rounded(state.reconstruction_loss, 1)}`;
+      button.setAttribute("aria-pressed", String(pressed));
+    };
+  });
+  return (states, shown) => cards.forEach((update, i) => update(states[i], i === shown));
+}
+
+// ---- The row of images, and the walk from the one before to the one shown.
+
+function attachRow(parent, data, images, pick) {
+  const strip = attach(parent, "div", { class: "strip", role: "group", "aria-label": "Images to take" });
+  strip.style.gridTemplateColumns = `repeat(${Math.min(data.row, ROW)}, minmax(0, 48px))`;
+  const buttons = images.slice(0, data.row).map((pixels, i) => {
+    const name = data.classes[data.labels[i]], title = name ? `An image of ${name}` : `Image ${i + 1}`;
+    const button = attachButton(strip, "", title, () => pick(i), { "aria-pressed": "false" });
+    paint(attachImage(button, data.shape, { "aria-hidden": "true" }), pixels);
+    return button;
+  });
+  return (index) => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === index)));
+}
+
+function attachWalk(parent, data, { pathOf, walkTo, moving }) {
+  const walk = attach(parent, "fieldset", { class: "walk", "data-part": "walk" });
+  attach(walk, "legend", {}, "Walk from the image before to this one");
+  const hint = attach(walk, "p", { class: "hint" });
+  const walked = attach(walk, "div", { class: "walked" });
+  const film = attach(walked, "div", { class: "strip", role: "img" });
+  const frames = Array.from({ length: STEPS }, () => attachImage(film, data.shape, { "aria-hidden": "true" }));
+  const controls = attach(walked, "div", { class: "controls" });
+  const play = attachButton(controls, "Play", "", animate);
+  const stride = attachSlider(controls, "t", { min: 0, max: 1, step: 0.01, value: 0 });
+  const pathLabel = attach(controls, "label", {}, "Path ");
+  const kind = attach(pathLabel, "select");
+  for (const name in PATHS) attach(kind, "option", {}, name);
+
+  function goTo(t) {
+    stride.slider.value = t;
+    stride.value.textContent = rounded(t);
+    walkTo(t, kind.value);
+  }
+  function animate() {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return goTo(1);
+    const start = performance.now();
+    const tick = (now) => {
+      const t = Math.max(0, Math.min(1, (now - start) / 2500));
+      goTo(t);
+      if (t < 1) moving(requestAnimationFrame(tick));
+    };
+    goTo(0);
+    moving(requestAnimationFrame(tick));
+  }
+  stride.slider.oninput = () => goTo(Number(stride.slider.value));
+  kind.onchange = () => {
+    show();
+    goTo(Number(stride.slider.value));
+  };
+  let shown = null;
+  function show(next = shown) {
+    shown = next;
+    const { names, model } = shown;
+    walked.hidden = names.length < 2;
+    hint.textContent = names.length < 2 ? "Choose another image: the walk leads from this one to that." : `From A (${names[0]}) to B (${names[1]}):`;
+    if (names.length < 2) return;
+    frames.forEach((canvas, i) => paint(canvas, decode(model, pathOf(i / (STEPS - 1), kind.value))));
+    film.setAttribute("aria-label", `${STEPS} images on the ${kind.value} path from ${names[0]} to ${names[1]}`);
+  }
+  return { show, kind: () => kind.value, atStart: () => { stride.slider.value = 1; stride.value.textContent = rounded(1); } };
+}
+
+// ---- The tour.
+
+function attachTour(root, steps, start, prepare) {
+  const remembered = "vae-explorer-tour";
+  const kept = { // a frame of a notebook may not store anything
+    get: () => { try { return Number(localStorage.getItem(remembered)); } catch { return 0; } },
+    set: (step) => { try { localStorage.setItem(remembered, step); } catch { /* then it begins anew */ } },
+  };
+  const bar = attach(root, "div", { class: "bar" });
+  const open = attachButton(bar, "", "", () => go(step));
+  const box = attach(root, "section", { class: "tour", "aria-label": "Tour" });
+  const title = attach(box, "h2", { tabindex: -1 }), text = attach(box, "p"), task = attach(box, "p", { class: "task" });
+  const controls = attach(box, "div", { class: "controls" });
+  const back = attachButton(controls, "Back", "", () => go(step - 1));
+  const next = attachButton(controls, "Next", "", () => (step + 1 < steps.length ? go(step + 1) : close(0)));
+  attachButton(controls, "Close", "", () => close(step));
+  const row = attach(controls, "span", { class: "row" });
+  const begun = steps.findIndex((one) => one.row === start);
+  let step = Math.max(0, Math.min(steps.length - 1, begun >= 0 ? begun : kept.get() || 0));
+  const light = (part) => root.querySelectorAll("[data-part]").forEach((element) => element.classList.toggle("lit", element.dataset.part === part));
+  function name() {
+    open.textContent = step ? `Go on with the tour: step ${step + 1} of ${steps.length}` : `Tour in ${steps.length} steps`;
+  }
+  function go(to, focus = true) {
+    step = to;
+    kept.set(step);
+    box.hidden = false;
+    bar.hidden = true;
+    title.textContent = `${step + 1} of ${steps.length}: ${steps[step].title}`;
+    text.textContent = steps[step].text;
+    task.textContent = `Try: ${steps[step].task}`;
+    row.textContent = `Row ${steps[step].row} of the lecture`;
+    back.disabled = step === 0;
+    next.textContent = step + 1 < steps.length ? "Next" : "Done";
+    prepare(steps[step]);
+    light(steps[step].part);
+    if (focus) title.focus({ preventScroll: true });
+  }
+  function close(at) {
+    step = at;
+    kept.set(step);
+    box.hidden = true;
+    bar.hidden = false;
+    name();
+    light(null);
+    open.focus({ preventScroll: true });
+  }
+  box.hidden = true;
+  name();
+  return () => { if (begun >= 0) go(begun, false); };
+}
+
+// ---- All of it: shows `data`, keeps `z` in step with `model`. Returns what takes it down again.
+
+async function render({ model: told, el }) {
+  const data = { ...told.get("data") };
+  const models = await Promise.all(data.models.map(load));
+  const bytesOfImages = new Uint8Array(await inflate(data.images)), size = data.shape.reduce((a, b) => a * b);
+  data.count = bytesOfImages.length / size;
+  const images = Array.from({ length: data.count }, (_, i) => Float32Array.from(bytesOfImages.subarray(i * size, (i + 1) * size), (v) => v / 255));
+  const latent = models[0].activity.length, canDraw = models.every(({ encoder }) => encoder);
+
+  const firstVae = Math.max(0, models.findIndex(({ kind }) => kind === "VAE"));
+  let shown = firstVae; // which model
+  let x = images[0], index = 0; // the image, and which of those that can be chosen it is, or null
+  let epsilon = Array.from({ length: latent }, (_, j) => FIRST[j % 2]), thrown = [];
+  let states = []; // of each model: mu, log_var, sigma, epsilon, z, pixels, kl, reconstruction_loss, loss
+  let ends = []; // of the walk: { x, index }, the one before and the one now
+  let frame = 0; // of an animation
+
+  const root = attach(el, "div", { class: "vae-explorer" });
+  root.onkeydown = (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); // not the notebook's shortcuts
+  };
+  const begin = attachTour(root, tourOf(models), told.get("tour"), ({ vae }) => {
+    if (vae && models[shown].kind !== "VAE") choose(firstVae);
+  });
+  const updateCards = models.length > 1 ? attachCards(root, data, models, choose) : () => {};
+  const path = attach(root, "div", { class: "path" });
+  const showInput = attachInput(path, data, canDraw, drawn);
+  const updateGraph = attachGraph(path, throwDie);
+  const right = attach(path, "div", { class: "right" });
+  const output = attachOutput(right, data);
+  const markRow = attachRow(root, data, images, pick);
+  const main = attach(root, "div", { class: "main" });
+  const plane = attachPlane(main, data, { moveTo, pick });
+  const side = attach(main, "div", { class: "side" });
+  const updateLens = attachLens(side);
+  const sliderBox = attach(side, "div", { class: "dimensions", role: "group", "aria-label": "Dimensions of z" });
+  const walk = attachWalk(side, data, {
+    pathOf: (t, kind) => PATHS[kind](...ends.map(codeOf), t),
+    walkTo(t, kind) { cancelAnimationFrame(frame); setZ(PATHS[kind](...ends.map(codeOf), t)); update(); },
+    moving: (next) => (frame = next),
+  });
+  const said = attach(root, "p", { class: "unseen-but-said", role: "status" });
+  let sliders = [], telling = 0;
+
+  // -- The path, in numbers.
+  const headsOf = (model, end) => (model.encoder ? encode(model, end.x) : model.headsOf(end.index));
+  const codeOf = (end) => headsOf(models[shown], end)[0];
+
+  function evaluate(model, state) {
+    const pixels = decode(model, state.z), reconstruction = reconstructionLoss(model, x, state.z);
+    const kl = model.kind === "VAE" ? klDivergence(state.mu, state.log_var) : 0;
+    const loss = model.kind === "VAE" ? model.reconstruction_weight * reconstruction + model.beta * kl : reconstruction;
+    return { ...state, pixels, kl, reconstruction_loss: reconstruction, loss };
+  }
+  function encodeAll() {
+    states = models.map((model) => {
+      const [mu, log_var = []] = headsOf(model, { x, index });
+      return drawnFrom(model, { mu, log_var, sigma: sigmaOf(log_var) });
+    });
+  }
+  function drawnFrom(model, state) {
+    const vae = model.kind === "VAE", z = vae ? state.mu.map((m, j) => m + state.sigma[j] * epsilon[j]) : state.mu;
+    return evaluate(model, { ...state, epsilon: vae ? epsilon : [], thrown, z });
+  }
+  function setZ(z) {
+    const model = models[shown], state = states[shown];
+    states[shown] = evaluate(model, { ...state, z, epsilon: model.kind === "VAE" ? z.map((v, j) => (v - state.mu[j]) / state.sigma[j]) : [] });
+  }
+
+  // -- What changes it.
+  function stop() { cancelAnimationFrame(frame); }
+  function setImage(pixels, which) {
+    stop();
+    [x, index, thrown] = [pixels, which, []];
+    encodeAll();
+  }
+  function pick(i) {
+    setImage(images[i], i);
+    showInput(x);
+    remember();
+    update();
+  }
+  function drawn(pixels, kind) {
+    setImage(pixels, null);
+    if (kind !== "drawing") remember(kind === "altered");
+    update();
+  }
+  function remember(same = false) { // the walk leads from the image before to this one
+    ends = same ? [...ends.slice(0, -1), { x, index }] : [...ends.slice(-1), { x, index }];
+    walk.show({ names: ends.map(({ index }) => (index === null ? "drawn" : data.classes[data.labels[index]] || `image ${index + 1}`)), model: models[shown] });
+    walk.atStart();
+  }
+  function throwDie() {
+    stop();
+    epsilon = epsilon.map(normal);
+    thrown = [...thrown, epsilon].slice(-THROWN);
+    states = models.map((model, i) => drawnFrom(model, states[i]));
+    update();
+  }
+  function moveTo(z) {
+    stop();
+    setZ(z);
+    update();
+  }
+  function choose(which) {
+    shown = which;
+    const model = models[shown];
+    root.classList.toggle("ae", model.kind === "AE");
+    plane.show(model);
+    output.show(model);
+    buildSliders();
+    if (ends.length) remember(true);
+    update();
+  }
+  function buildSliders() {
+    sliderBox.replaceChildren();
+    sliders = [];
+    if (latent === 2) return;
+    const model = models[shown], range = (j) => ({ min: model.centre[j] - model.extent, max: model.centre[j] + model.extent, step: 0.01 });
+    attach(sliderBox, "p", {}, "z, most active dimensions first, with the variance of μ over the images");
+    sliders = model.order.map((dimension) => {
+      const { slider, value } = attachSlider(sliderBox, zName(dimension), range(dimension));
+      value.textContent = model.activity[dimension].toFixed(2);
+      slider.oninput = () => moveTo(states[shown].z.map((v, i) => (i === dimension ? Number(slider.value) : v)));
+      return { slider, dimension };
+    });
+  }
+
+  // -- What is seen of it.
+  function update() {
+    const state = states[shown], model = models[shown];
+    updateGraph(state, model.order);
+    output.update(x, state);
+    const walked = ends.length === 2 ? Array.from({ length: 51 }, (_, i) => PATHS[walk.kind()](...ends.map(codeOf), i / 50)) : [];
+    plane.update(state, ends.length === 2 ? ends.map(codeOf) : [], walked);
+    updateLens(state, model.order);
+    updateCards(states, shown);
+    markRow(index);
+    for (const { slider, dimension } of sliders) slider.value = state.z[dimension];
+    const { mu, log_var, z, kl, reconstruction_loss } = state;
+    root.dispatchEvent(new CustomEvent("vae-explorer-change", {
+      bubbles: true, detail: { mu, log_var, epsilon: state.epsilon, z, pixels: Array.from(state.pixels), kl, reconstruction_loss },
+    }));
+    clearTimeout(telling);
+    telling = setTimeout(() => {
+      const two = model.order.slice(0, 2).map((j) => rounded(z[j])).join(" and ");
+      said.textContent = `z is ${two}. Reconstruction loss ${rounded(reconstruction_loss, 1)}` + (model.kind === "VAE" ? `, KL ${rounded(kl, 1)} nats.` : ".");
+    }, QUIET);
+    told.set("z", z);
+    try { told.save_changes(); } catch { /* the kernel is gone: the page goes on by itself */ }
+  }
+
+  const fromPython = () => {
+    const z = told.get("z");
+    if (z.some((v, j) => v !== states[shown].z[j])) moveTo([...z]);
+  };
+  const z = [...told.get("z")];
+  encodeAll();
+  showInput(x);
+  choose(shown);
+  remember();
+  update();
+  if (z.some((v, j) => Math.abs(v - models[shown].codeOf(0)[j]) > 1e-3)) moveTo(z); // Python or another view has moved it
+  told.on("change:z", fromPython);
+  begin();
 
   return () => {
-    cancelAnimationFrame(frame);
-    model.off("change:z", fromPython);
+    stop();
+    clearTimeout(telling);
+    told.off("change:z", fromPython);
   };
 }
 

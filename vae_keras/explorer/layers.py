@@ -1,6 +1,7 @@
-"""A decoder for explorer.js: its layers, one after the other, their weights rounded to few bits."""
+"""Networks for the front end: layers, one after the other, their weights rounded to few bits."""
 
 import base64
+import itertools
 import zlib
 
 import keras
@@ -22,44 +23,84 @@ ACTIVATIONS = (
     "softplus",
     "tanh",
 )
+ERRORS = (TypeError, ValueError, tf.errors.OpError)  # of layers that do not follow each other
 
 
-def chain_of(decoder, latent_dim):
-    """The layers of a decoder, each with the shapes of its input and output, if they are one chain.
+def decoder_layers(model):
+    """The layers of a model's decoder, each with the shapes of its input and output.
 
     Raises:
-        ValueError: a layer follows another one than the one before it, or is one that explorer.js
-            cannot evaluate.
+        ValueError: it is no chain of layers, or has one that the front end cannot evaluate.
     """
-    chain = [decoder]
+    chain = _flat(model.decoder)
+    z = np.random.default_rng(0).standard_normal((2, model.latent_dim)).astype("float32")
+    try:
+        steps, pixels = _through(chain, z)
+        same = _same(pixels, outputs(model.decoder, z)[0])
+    except ERRORS:
+        same = False
+    if not same:
+        raise ValueError(
+            "explore needs a decoder that is a plain chain of layers. "
+            f"Received: {model.decoder.name}"
+        )
+    return steps
+
+
+def encoder_layers(model):
+    """The layers of a model's encoder, as those of its body and of each head; None where the front
+    end cannot evaluate it: then images can be chosen, but not drawn.
+    """
+    x = np.random.default_rng(0).random((2, *model.image_shape)).astype("float32")
+    try:
+        chain, codes = _flat(model.encoder), outputs(model.encoder, x)
+        count = len(codes) if len(codes) > 1 else 0  # an autoencoder's only head is its last layer
+        body, y = _through(chain[: len(chain) - count], x)
+        heads = [_through([layer], y) for layer in chain[len(chain) - count :]] or [([], y)]
+    except ERRORS:
+        return None
+    for order in itertools.permutations(heads):
+        if all(_same(head, code) for (_, head), code in zip(order, codes, strict=True)):
+            return [body, *(steps for steps, _ in order)]
+    return None
+
+
+def _flat(network):
+    """The layers of a network and of the networks in it, in the order in which they were made."""
+    chain = [network]
     while any(isinstance(layer, keras.Model) for layer in chain):
         inner = [layer.layers if isinstance(layer, keras.Model) else [layer] for layer in chain]
         chain = [layer for group in inner for layer in group]
     chain = [layer for layer in chain if not isinstance(layer, layers.InputLayer)]
     for layer in chain:
         _check_layer(layer)
-    z = x = np.random.default_rng(0).standard_normal((2, latent_dim)).astype("float32")
+    return chain
+
+
+def _through(chain, x):
+    """Each layer with the shapes of its input and output, and what the last one gives."""
     steps = []
-    try:
-        for layer in chain:
-            before, x = x, layer(x)
-            steps.append((layer, before.shape[1:], x.shape[1:]))
-        wanted = outputs(decoder, z)[0]
-        same = np.allclose(x, wanted, rtol=1e-2, atol=1e-2, equal_nan=True)  # NaN has its own error
-    except (ValueError, tf.errors.InvalidArgumentError):
-        same = False
-    if not same:
-        raise ValueError(
-            f"explore needs a decoder that is a plain chain of layers. Received: {decoder.name}"
-        )
-    return steps
+    for layer in chain:
+        before, x = x, layer(x)
+        steps.append((layer, before.shape[1:], x.shape[1:]))
+    return steps, x
+
+
+def _same(seen, wanted):
+    return np.shape(seen) == np.shape(wanted) and np.allclose(
+        seen,
+        wanted,
+        rtol=1e-2,
+        atol=1e-2,
+        equal_nan=True,  # NaN has its own error
+    )
 
 
 def _check_layer(layer):
     if type(layer) not in PACKED and type(layer) not in PASSED:
         known = ", ".join(sorted(kind.__name__ for kind in (*PACKED, *PASSED)))
         raise ValueError(
-            f"explore evaluates decoders of these layers: {known}. "
+            f"explore evaluates networks of these layers: {known}. "
             f"Received: the layer {layer.name!r}, a {type(layer).__name__}"
         )
     activation = getattr(layer, "activation", keras.activations.linear)
@@ -86,7 +127,7 @@ def _check_layer(layer):
 
 
 def packed(chain, bits):
-    """The layers for explorer.js to evaluate, without those that only pass or reshape an input."""
+    """The layers for the front end to evaluate, without those that only pass or reshape."""
     return [
         PACKED[type(layer)](layer, before, after, bits)
         for layer, before, after in chain

@@ -1,16 +1,27 @@
-"""The page: explorer.js, its styles and what it is told, in one file of HTML."""
+"""The page: scripts, styles and what they are told, in one file of HTML."""
 
 import json
 import pathlib
 
 FOLDER = pathlib.Path(__file__).parent
+SCRIPTS = ("networks.js", "drawing.js", "tour.js", "explorer.js")  # one after the other: one module
 
 
-def whole_page(data):
-    """The whole page, as text."""
-    parts = {"STYLE": (FOLDER / "explorer.css"), "SCRIPT": (FOLDER / "explorer.js")}
+def script():
+    """The front end, of the widget and of the page alike."""
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+
+
+def styles():
+    """Its styles."""
+    return (FOLDER / "explorer.css").read_text(encoding="utf-8")
+
+
+def whole_page(data, z):
+    """The whole page, as text, with z as the point that is shown first."""
     text = (FOLDER / "explorer.html").read_text(encoding="utf-8")
-    for name, file in parts.items():
-        text = text.replace(f"__{name}__", file.read_text(encoding="utf-8"))
     told = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # no "</script>"
-    return text.replace("__DATA__", told)
+    parts = {"STYLE": styles(), "SCRIPT": script(), "DATA": told, "FIRST": json.dumps(z)}
+    for name, part in parts.items():
+        text = text.replace(f"__{name}__", part)
+    return text
