@@ -24,6 +24,14 @@ READING_ORDER = [  # modules and packages below vae_keras
     *("data", "networks", "layers", "losses", "models", "make", "variants.iwae", "training", "paths", "measures"),
     *("claims", "plots", "explorer", "pretrained", "extras.workers", "extras.tensorboard"),
 ]
+EXPLORER = """# A VAE, live
+
+Draw a digit, and watch it pass through a VAE with two latent dimensions, as notebook 04 trains it on MNIST. The *Tour*
+leads along the path in eight steps. All of it is computed in your browser. [Open it alone](vae_live.html); in a
+notebook, `explore(vae, x, y)` shows the same for your own model.
+
+<iframe src="vae_live.html" title="The path through a VAE, live" class="explorer"></iframe>
+"""
 ALT_TEXTS = {}  # SHA-256 of a figure → its alt text
 ROW = re.compile(r"^\| (L\d\d) \| (.*) \| \[(\w+)\]\(.*?\) \| (.*) \|$", re.MULTILINE)
 
@@ -45,11 +53,14 @@ def write_pages(app):
     tasks = sections.pop("Homework")
     package = sections.pop("The package")
     contents = (
-        toctree("The lecture", "lecture", *lectures)
+        toctree("Live", "explorer")
+        + toctree("The lecture", "lecture", *lectures)
         + toctree("Practice", "homework", *homework)
         + toctree("Reference", "package", *COPIED_PAGES)
     )
     write("index.md", opening + contents + "".join(f"## {title}\n{text}" for title, text in sections.items()))
+    vae_keras.export_explorer(vae_keras.load_pretrained("vae-2d"), SITE / "extra" / "vae_live.html")
+    write("explorer.md", EXPLORER)
     write("lecture.md", "# The lecture, row by row\n" + lecture_map(rows))
     write("homework.md", "# Homework\n" + tasks + "".join(f"- [](/{page}.ipynb)\n" for page in homework))
     write("package.md", "# The package\n" + package + reference())

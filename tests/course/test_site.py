@@ -100,8 +100,17 @@ def test_shows_each_figure_with_its_alt_text(site, path):
     assert shown == written
 
 
-def test_explorer_is_on_its_page(site):
-    assert site[1]["notebooks/04_interpolation.html"].select_one(".cell_output iframe[title]")
+def test_explorer_stands_where_its_rows_are(site):
+    for name in ("02_variational_autoencoder", "03_kl_ablation", "04_interpolation"):
+        assert site[1][f"notebooks/{name}.html"].select_one(".cell_output iframe[title]"), name
+
+
+def test_explorer_is_a_page_of_its_own_and_the_first(site):
+    menu = [link["href"] for link in site[1]["index.html"].select(".bd-links a.reference.internal")]
+    assert menu[1] == "explorer.html"  # after the site's first page itself
+    frame = site[1]["explorer.html"].select_one("iframe[title]")
+    page = site[0] / frame["src"]
+    assert 100_000 < page.stat().st_size < 2_000_000
 
 
 def test_every_public_name_is_explained(site):

@@ -104,7 +104,7 @@ def interpolate(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    """Write the explorer of a VAE's latent space as one page that needs nothing else."""
+    """Write the explorer, the path from an image to its reconstruction, as one page."""
     model, x, y = _model_and_images(options)
     vae_keras.export_explorer(model, options.file, x=x, y=y)
     print(f"wrote {options.file}")
