@@ -27,8 +27,8 @@ READING_ORDER = [  # modules and packages below vae_keras
 EXPLORER = """# A VAE, live
 
 Draw a digit, and watch it pass through a VAE with two latent dimensions, as notebook 04 trains it on MNIST. The *Tour*
-leads along the path in eight steps. All of it is computed in your browser. <a href="vae_live.html">Open it alone</a>; in a
-notebook, `explore(vae, x, y)` shows the same for your own model.
+leads along the path in eight steps. All of it is computed in your browser.
+<a href="vae_live.html">Open it alone</a>; in a notebook, `explore(vae, x, y)` shows the same for your own model.
 
 <iframe src="vae_live.html" title="The path through a VAE, live" class="explorer"></iframe>
 """
