@@ -289,7 +289,7 @@ def plot_empirical_cdfs(
     differences.text(
         -4,
         1.06 * critical,
-        "chance stays within these lines",
+        "one sample in a million leaves these lines",
         color="0.3",
         va="bottom",
         fontsize="small",
