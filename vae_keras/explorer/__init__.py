@@ -10,6 +10,8 @@ import pathlib
 from collections.abc import Mapping
 
 import anywidget
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
 
@@ -63,6 +65,8 @@ class Explorer(anywidget.AnyWidget):
         )
 
     def _repr_mimebundle_(self, **kwargs):
+        if matplotlib.get_backend().endswith("inline"):
+            plt.show()  # the figures of the cell: else they would stand below
         bundle, metadata = super()._repr_mimebundle_(**kwargs)
         return bundle | {"text/html": self._page()}, metadata
 
