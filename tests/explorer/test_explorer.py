@@ -226,6 +226,12 @@ class TestPage:
         export_explorer(make_vae(2, "conv", (64, 64, 3)), tmp_path / "explorer.html", images, np.tile(LETTERS, 2))
         assert (tmp_path / "explorer.html").stat().st_size < 2_000_000
 
+    def test_of_five_models_and_images_of_noise_is_small(self, tmp_path):
+        vae, rng = make_vae(), np.random.default_rng(0)
+        vae.decoder.set_weights([rng.standard_normal(weights.shape) for weights in vae.decoder.get_weights()])
+        export_explorer({f"sigma = {i}": vae for i in range(5)}, tmp_path / "explorer.html", images_of(IMAGE, 500))
+        assert (tmp_path / "explorer.html").stat().st_size < 2_000_000
+
     def test_of_a_large_decoder_is_refused(self):
         with pytest.raises(ValueError, match=r"page of 2 MB: .* Received: 1 with 6,\d+,\d+ weights together"):
             explore(make_vae(2, "dense", (64, 64, 3)), images_of((64, 64, 3)), Y)
@@ -365,6 +371,23 @@ class TestColour:
         paper = np.repeat(1 - pixels.mean(axis=1, keepdims=True), 3, axis=1)
         rgb = pixels if channels == 3 else paper
         np.testing.assert_allclose(np.reshape(seen, (6, 4)), 255 * np.c_[rgb, np.ones(6)], atol=0.51)
+
+
+class TestAt:
+    def test_is_the_same_explorer_with_the_tour_open_and_without_its_page(self):
+        explorer = explore(small_vae(), X, Y)
+        again = explorer.at("L14")
+        assert again.tour == "L14"
+        assert again.data == explorer.data
+        shown, _ = again._repr_mimebundle_()
+        assert "application/vnd.jupyter.widget-view+json" in shown
+        assert "row L14" in shown["text/html"]
+        assert len(shown["text/html"]) < 500
+
+    @pytest.mark.parametrize("row", ["L99", 14, None])
+    def test_knows_the_rows_of_the_tour(self, row):
+        with pytest.raises(ValueError, match=r"row must be one of 'L01', 'L08', .*Received: row="):
+            explore(small_vae(), X, Y).at(row)
 
 
 class TestZ:

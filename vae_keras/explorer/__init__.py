@@ -16,8 +16,9 @@ import numpy as np
 import traitlets
 
 from vae_keras.explorer.describe import described, first_code, latent_dim, page_of
-from vae_keras.explorer.page import script, styles
+from vae_keras.explorer.page import TOUR_ROWS, script, styles
 from vae_keras.models import VAE, Autoencoder
+from vae_keras.support.checks import one_of
 from vae_keras.support.files import whole_or_not_at_all
 
 HEIGHT = 1120  # pixels of the frame in which a notebook without a kernel shows the page
@@ -45,8 +46,11 @@ class Explorer(anywidget.AnyWidget):
         """The same explorer once more, with the tour open at a row of the lecture, such as "L14".
 
         A saved notebook has the page only once, where the explorer stands first.
+
+        Raises:
+            ValueError: the tour has no step of this row.
         """
-        return _Again(self.data, row)
+        return _Again(self.data, one_of(row, TOUR_ROWS, "row"))
 
     @traitlets.validate("z")
     def _check_z(self, proposal):

@@ -17,7 +17,7 @@ EXTENT = 3.0  # the plane shown is at least [-3, 3]²: 99.5 % of the prior
 POINTS = 1000  # codes shown
 NAMED = 40  # classes, at most, with a name in the plane and an image in the row below it
 ROW = 10  # images in that row where all are of one class
-IMAGE_BYTES = 250_000  # at most, of the images that one can choose, compressed
+IMAGE_BYTES = 250_000  # at most, of the images that one can take, compressed
 PAGE_BYTES = 1_950_000  # at most: a page stays under 2 MB
 BITS = (8, 7, 6, 5, 4)  # of a weight: the first with which the page is small enough
 BITS_OF_ENCODER = 6  # at least; with fewer, codes would land beside their class
@@ -35,18 +35,17 @@ def described(model, x, y):
     row = _row(x, y)
     shown = list(dict.fromkeys([*row, *range(len(x))]))[:POINTS]  # those of the row first
     images = (255 * x[shown]).round().astype("uint8")
-    count = max(_that_fit(images, IMAGE_BYTES), min(len(row), 2))
     data = {
         "shape": shape,
         "classes": [str(name) for name in classes],  # "" has no name
         "colours": _colours(classes),
         "labels": y[shown].tolist(),
-        "images": compressed(images[:count]),
-        "row": min(len(row), count),  # so many of the images stand in the row
         "centred": shape == COURSE_SHAPE,  # a drawn digit is moved and scaled as MNIST's are
     }
-    choices = [(bits, encoders) for bits in BITS if bits >= BITS_OF_ENCODER]
-    for bits, drawable in choices + [(bits, dict.fromkeys(models)) for bits in BITS]:
+    for bits, drawable, image_bytes in _ways(encoders):
+        count = max(_that_fit(images, image_bytes), min(len(row), 2))
+        data["images"] = compressed(images[:count])
+        data["row"] = min(len(row), count)  # so many of the images stand in the row
         data["models"] = [
             {
                 "name": str(name),
@@ -64,6 +63,13 @@ def described(model, x, y):
         "the decoders must fit into a page of 2 MB: explore fewer models, or smaller ones. "
         f"Received: {len(models)} with {weights:,} weights together"
     )
+
+
+def _ways(encoders):
+    """Bits of a weight, the encoders to bring, and bytes of images: the best first."""
+    yield from ((bits, encoders, IMAGE_BYTES) for bits in BITS if bits >= BITS_OF_ENCODER)
+    for image_bytes in (IMAGE_BYTES, IMAGE_BYTES // 10):
+        yield from ((bits, dict.fromkeys(encoders), image_bytes) for bits in BITS)
 
 
 def page_of(data):

@@ -2,9 +2,13 @@
 
 import json
 import pathlib
+import re
 
 FOLDER = pathlib.Path(__file__).parent
 SCRIPTS = ("networks.js", "drawing.js", "tour.js", "explorer.js")  # one after the other: one module
+TOUR_ROWS = sorted(
+    set(re.findall(r'"(L\d\d)"', (FOLDER / "tour.js").read_text(encoding="utf-8")))
+)  # of the lecture, those that a step of the tour is about
 
 
 def script():
