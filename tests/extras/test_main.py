@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
 
@@ -52,6 +53,14 @@ def refused(capsys, *arguments):
 def in_a_process(*arguments):
     command = [sys.executable, "-m", "vae_keras", *arguments]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+
+
+def test_the_package_is_a_program(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vae_keras", "--help"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module("vae_keras", run_name="__main__")
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ")
 
 
 @pytest.mark.slow

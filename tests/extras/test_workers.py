@@ -22,12 +22,13 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small import small_decoder, small_encoder, small_vae
 
 from vae_keras import VAE, Autoencoder, load_data, load_model, train, train_on_workers, training
 from vae_keras.extras import workers
 
-pytestmark = pytest.mark.slow
+several = pytest.mark.slow  # starts processes, which meet
 
 EPOCHS = 4
 PATIENCE = 200  # seconds, for what takes about ten
@@ -221,6 +222,7 @@ def one(tmp_path, monkeypatch):
 SAME_STEPS = ["parts of 2 and 1", "a part without images", "autoencoder"]
 
 
+@several
 @pytest.mark.parametrize("job", SAME_STEPS)
 def test_two_workers_take_the_steps_of_one(two, one, job):
     build = autoencoder if job == "autoencoder" else noiseless_vae
@@ -231,6 +233,7 @@ def test_two_workers_take_the_steps_of_one(two, one, job):
         assert np.abs(alone[name] - before.numpy()).max() > 1e-4  # a factor of 2 would show
 
 
+@several
 def test_two_workers_report_the_losses_of_one(two, one):
     alone, together = one("parts of 2 and 1"), two[1]["parts of 2 and 1"][0]
     losses = [name for name in alone if name.startswith("losses")]
@@ -239,6 +242,7 @@ def test_two_workers_report_the_losses_of_one(two, one):
         np.testing.assert_allclose(together[name], alone[name], rtol=1e-6)
 
 
+@several
 def test_every_image_is_one_workers(two):
     assert {job: results[0]["seen"] for job, results in two[1].items()} == {
         "parts of 2 and 1": 33,  # of those held out
@@ -258,6 +262,82 @@ def test_one_worker_takes_the_steps_of_train(one, no_xla):
         np.testing.assert_allclose(alone[f"weight{i:02d}"], weight.numpy(), rtol=0, atol=1e-6)
 
 
+def test_one_worker_saves_what_it_returns_and_leaves_no_backup(one):
+    alone = one("whole")
+    assert len(alone["losses of loss"]) == EPOCHS
+    assert not os.path.exists("backup")
+    for i, weight in enumerate(load_model("vae.keras").weights):
+        np.testing.assert_array_equal(weight.numpy(), alone[f"weight{i:02d}"])
+
+
+def test_one_worker_that_stopped_goes_on_from_its_backup(one, monkeypatch):
+    keras.utils.set_random_seed(3)
+    whole_run = one("whole")
+    keras.utils.set_random_seed(3)
+    epochs = []
+
+    def stop_in_the_third(*_, **__):
+        epochs.append(1)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(workers.TerminateOnNaN, "on_train_batch_end", stop_in_the_third)
+        one("whole")
+    assert os.path.exists("backup")
+    keras.utils.set_random_seed(4)  # the backup knows weights and seeds
+    again = one("whole")
+    for name in [name for name in whole_run if name.startswith("weight")]:
+        np.testing.assert_array_equal(again[name], whole_run[name])
+
+
+def test_an_autoencoder_s_box_holds_all_codes(one):
+    with sgd():
+        model = train_on_workers(autoencoder, digits(67), 1, batch_size=32, seed=1, verbose=False).model
+    codes = model.encode(digits(67))
+    np.testing.assert_allclose(model.code_box, [codes.min(axis=0), codes.max(axis=0)])
+
+
+def of_two(monkeypatch):
+    """Worker 0 of two, as it sees itself; no other is there."""
+    cluster = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    return workers._Workers()
+
+
+@pytest.mark.parametrize(
+    ("message", "backup_dir", "what"),
+    [
+        (
+            "x aborted by: Network /job:worker/replica:0/task:1: down",
+            None,
+            r"worker 1 \(b:2\) is gone, .*it begins anew",
+        ),
+        ("no reason", "kept", "another worker is gone, .*last epoch saved in backup_dir='kept'"),
+    ],
+)
+def test_a_lost_worker_is_named(monkeypatch, message, backup_dir, what):
+    here = of_two(monkeypatch)
+    with pytest.raises(ConnectionError, match=what), here.naming_a_lost_one(backup_dir):
+        raise tf.errors.UnavailableError(None, None, message)
+
+
+def test_of_one_worker_an_error_stays_what_it_is(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(tf.errors.UnavailableError), workers._Workers().naming_a_lost_one(None):
+        raise tf.errors.UnavailableError(None, None, "no reason")
+
+
+def test_a_port_that_is_taken_is_said(monkeypatch, capsys):
+    here = of_two(monkeypatch)
+    taken = mock.Mock(side_effect=tf.errors.UnknownError(None, None, "Could not start gRPC server"))
+    monkeypatch.setattr(workers, "_strategy", taken)
+    with pytest.raises(ConnectionError, match="worker 0 of 2, at a:1, cannot be reached there: choose a port"):
+        here.start(verbose=True)
+    assert capsys.readouterr().out == "worker 0 of 2, at a:1, waits for the others\n"
+
+
+@several
 @pytest.mark.parametrize("job", JOBS)
 def test_all_workers_end_with_the_same(two, job):
     first, second = two[1][job]
@@ -266,17 +346,20 @@ def test_all_workers_end_with_the_same(two, job):
         np.testing.assert_array_equal(first[name], second[name])
 
 
+@several
 def test_each_worker_draws_noise_of_its_own(two, one):
     name = "losses of reconstruction_loss"
     assert two[1]["noise"][0][name] != pytest.approx(one("noise")[name], rel=1e-4)  # a mean of two draws, and the first
 
 
+@several
 def test_all_workers_stop_where_the_loss_is_not_finite(two):
     first, second = ((two[0] / str(index) / "nan.txt").read_text() for index in (0, 1))
     assert first == second
     assert "stopped being finite" in first
 
 
+@several
 def test_the_chief_alone_writes_files(two):
     left = [
         {path.name for path in (two[0] / str(index)).iterdir()} - {"nan.txt", *(f"{job}.npz" for job in JOBS)}
@@ -305,6 +388,7 @@ def killed(ports, tmp_path_factory):
 VICTIMS = pytest.mark.parametrize("victim", [0, 1], ids=["the chief", "another"])
 
 
+@several
 @VICTIMS
 def test_where_a_worker_is_killed_the_other_stops_and_says_which(killed, victim):
     _, ports, error, code = killed[victim]
@@ -333,6 +417,7 @@ def again(killed, tmp_path_factory):
     }
 
 
+@several
 @VICTIMS
 def test_a_job_that_is_started_again_ends_as_one_that_nobody_killed(two, again, victim):
     for whole, resumed in zip(two[1]["whole"], again[victim][1], strict=True):
@@ -341,6 +426,7 @@ def test_a_job_that_is_started_again_ends_as_one_that_nobody_killed(two, again, 
             np.testing.assert_array_equal(resumed[name], whole[name])
 
 
+@several
 @VICTIMS
 def test_a_job_that_was_killed_leaves_no_half_files(again, victim):
     folder = again[victim][0]
@@ -354,6 +440,7 @@ def _names(state):
     return names
 
 
+@several
 def test_a_backup_serves_another_number_of_workers(killed, one):
     shutil.copytree(killed[1][0] / "0" / "backup", "backup")
     before = json.loads((pathlib.Path("backup") / "record.json").read_text())

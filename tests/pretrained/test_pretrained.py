@@ -37,6 +37,20 @@ def test_the_recipe_trained_again_on_the_digits_gives_what_the_file_says(digits,
     assert held_out_loss(model, digits[1][0]) == pytest.approx(recorded["held_out"]["loss"], rel=rel)
 
 
+def test_made_anew_a_file_says_what_its_model_does(digits, tmp_path, monkeypatch, no_xla):
+    once = {data: {**options, "epochs": 1} for data, options in make.TRAINING.items()}
+    monkeypatch.setattr(make, "TRAINING", once)
+    monkeypatch.setattr(make, "load_data", lambda _: ((digits[0][0][:200], None), (digits[1][0], None)))
+    monkeypatch.setattr(make, "_git", lambda *_: "0" * 40)
+    for module in (make, pretrained):
+        monkeypatch.setattr(module, "FOLDER", tmp_path)
+    make.make("vae-2d")
+    model, record = load_pretrained("vae-2d"), read_record("vae-2d")
+    assert held_out_loss(model, digits[1][0]) == pytest.approx(record["held_out"]["loss"], rel=1e-5)
+    assert record["held_out"]["loss"] == pytest.approx(record["held_out_before_rounding"]["loss"], rel=0.01)
+    assert record["training"]["epochs"] == 1
+
+
 @pytest.mark.parametrize("name", NAMES)
 class TestFile:
     def test_holds_the_recipe_that_is_in_make(self, name):
