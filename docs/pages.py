@@ -6,6 +6,7 @@ students' version, and the docstrings. They keep their places relative to each o
 
 import base64
 import hashlib
+import html
 import inspect
 import pathlib
 import re
@@ -83,6 +84,8 @@ def copy_notebook(path):
                 labelled.update(rows)
                 cell.source = cell.source.replace(heading, "".join(f"({row})=\n" for row in rows) + heading)
         for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output["data"]["text/html"] = with_page_apart(output["data"]["text/html"], f"{path.stem}_live.html")
             if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 figure = base64.b64decode(output["data"]["image/png"])
                 ALT_TEXTS[hashlib.sha256(figure).hexdigest()] = alt
@@ -90,6 +93,15 @@ def copy_notebook(path):
     copy.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, copy)
     return path.relative_to(ROOT).with_suffix("").as_posix()
+
+
+def with_page_apart(frame, name):
+    """A frame that holds the explorer's whole page → one that loads it from a file of the site."""
+    found = re.search(r'srcdoc="([^"]*)" sandbox="allow-scripts"', frame)
+    if found is None:
+        return frame
+    (SITE / "extra" / name).write_text(html.unescape(found[1]), encoding="utf-8")
+    return frame.replace(found[0], f'src="../{name}" loading="lazy"')
 
 
 def toctree(caption, *pages):
