@@ -281,8 +281,8 @@ def test_one_worker_that_stopped_goes_on_from_its_backup(one, monkeypatch):
         if len(epochs) == 3:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(workers.TerminateOnNaN, "on_train_batch_end", stop_in_the_third)
+    stopping = mock.patch.object(workers.TerminateOnNaN, "on_train_batch_end", stop_in_the_third)
+    with stopping, pytest.raises(KeyboardInterrupt):
         one("whole")
     assert os.path.exists("backup")
     keras.utils.set_random_seed(4)  # the backup knows weights and seeds
