@@ -532,6 +532,19 @@ class TestWalk:
         assert (turned[0], turned[-1]) == (frames[0], frames[-1])
         assert turned[4] != frames[4]
 
+    def test_an_empty_sheet_is_no_end_and_two_strokes_are_one_drawing(self, page, opened):
+        explorer = opened("plane")
+        hint, canvas = explorer.locator(".walk .hint"), role(explorer, "input")
+        explorer.locator(".strip button").nth(3).click()
+        role(explorer, "clear").click()
+        canvas.focus()
+        page.keyboard.press("Period")
+        assert hint.inner_text() == "From A (0) to B (3):"
+        for points in ([(0.3, 0.2), (0.7, 0.2)], [(0.7, 0.2), (0.4, 0.9)]):
+            for _ in stroke(page, canvas, points):
+                pass
+            assert hint.inner_text() == "From A (3) to B (drawn):"
+
     def test_jumps_where_motion_is_to_be_reduced(self, page, opened):
         page.emulate_media(reduced_motion="reduce")
         explorer = opened("plane")

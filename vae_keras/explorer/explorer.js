@@ -385,7 +385,7 @@ function attachInput(parent, data, canDraw, changed) {
       redraw("drawing");
     };
     canvas.onpointerup = canvas.onpointercancel = () => {
-      if (drawn) redraw("drawn");
+      if (drawn) redraw(strokes.length > 1 ? "altered" : "drawn"); // another stroke belongs to the same drawing
       drawn = false;
     };
     const turn = Math.PI / 36;
@@ -522,6 +522,7 @@ function attachWalk(parent, data, { pathOf, walkTo, moving }) {
   const walked = attach(walk, "div", { class: "walked" });
   const film = attach(walked, "div", { class: "strip", role: "img" });
   const frames = Array.from({ length: STEPS }, () => attachImage(film, data.shape, { "aria-hidden": "true" }));
+  attach(walked, "p", {}, "On the way z moves; x, and with it the loss, stays B.");
   const controls = attach(walked, "div", { class: "controls" });
   const play = attachButton(controls, "Play", "", animate);
   const stride = attachSlider(controls, "t", { min: 0, max: 1, step: 0.01, value: 0 });
@@ -632,6 +633,7 @@ async function render({ model: told, el }) {
   let states = []; // of each model: mu, log_var, sigma, epsilon, z, pixels, kl, reconstruction_loss, loss
   let ends = []; // of the walk: { x, index }, the one before and the one now
   let frame = 0; // of an animation
+  let blank = false; // whether the sheet was cleared, and nothing drawn since
 
   const root = attach(el, "div", { class: "vae-explorer" });
   root.onkeydown = (event) => {
@@ -694,13 +696,16 @@ async function render({ model: told, el }) {
   }
   function pick(i) {
     setImage(images[i], i);
+    blank = false;
     showInput(x);
     remember();
     update();
   }
   function drawn(pixels, kind) {
     setImage(pixels, null);
-    if (kind !== "drawing") remember(kind === "altered");
+    if (kind === "cleared") blank = true; // an empty sheet is no image to walk from
+    if (kind === "drawn" || (kind === "altered" && !blank)) remember(kind === "altered");
+    if (kind === "drawn") blank = false;
     update();
   }
   function remember(same = false) { // the walk leads from the image before to this one

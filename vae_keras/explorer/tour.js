@@ -11,16 +11,16 @@ export function tourOf(models) {
     vae && {
       part: "heads", vae: true, row: "L09", title: "The encoder answers with a distribution",
       text: "It gives two numbers for each latent dimension: the mean μ, and log σ². The width is σ = exp(½ log σ²).",
-      task: "Draw a plain 1, then a scribble that is no digit. What does σ do?",
+      task: "Draw a plain 1, then a scribble that is no digit. Is σ larger for the scribble? It need not be: σ is no doubt about the digit (row L25).",
     },
     vae && {
       part: "die", vae: true, row: "L14", title: "ε, the only chance in it",
-      text: "ε is drawn from 𝒩(0, I). It depends on no weight, so gradients pass around it.",
-      task: "Throw the die ten times. Each draw leaves a dot in the plane.",
+      text: "ε is drawn from 𝒩(0, I). It depends on no weight, so gradients pass around it. (Where you move z yourself, ε is what would have led there.)",
+      task: "Throw the die ten times. Each draw leaves a dot in the plane, and a larger one in the close-up of q(z|x).",
     },
     {
       part: "z", row: "L17", title: vae ? "z = μ + σ ⊙ ε" : "z, the code",
-      text: vae ? "The code is computed, not drawn. Where σ is small, z is nearly μ: the VAE is then an autoencoder."
+      text: vae ? "The code is computed, not drawn. Where σ is small, z is nearly μ, as in an autoencoder."
         : "An autoencoder gives the code itself: one point for each image.",
       task: several ? "Choose the other models, one by one. Whose z is a point, and whose is one of many?"
         : "Take another image. Does z stay among those of its class?",
@@ -50,7 +50,7 @@ export function tourOf(models) {
       : {
           part: "walk", row: "L35", title: "From one image to another",
           text: "The path leads from the code of the image before to that of this one, and is decoded on the way.",
-          task: "Take a 3, then a 5, and press Play. Which of the images on the way would you call a digit?",
+          task: "Take a 0, then a 3, and press Play. Which of the images on the way would you call a digit?",
         },
   ];
   return steps.filter(Boolean);
