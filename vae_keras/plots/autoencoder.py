@@ -197,12 +197,12 @@ def plot_nearest_distances(
         for colour, (label, values) in zip(
             (GREEN, BLUE, RED, *COLOURS), panel.items(), strict=False
         ):
+            # a density of all, also of those beyond the axis
+            each = np.full(len(values), 1 / (len(values) * bins[1]))
             ax.hist(
                 values,
                 bins,
-                weights=np.full(
-                    len(values), 1 / (len(values) * bins[1])
-                ),  # a density also where some lie beyond
+                weights=each,
                 histtype="step",
                 linewidth=1.6,
                 color=colour,

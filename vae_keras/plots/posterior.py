@@ -407,7 +407,7 @@ def plot_kl_per_dimension(
         The axes.
     """
     ax = axes_or_new(ax, (8, 2.8))
-    width, idle = 0.8 / len(vaes), []
+    width, used = 0.8 / len(vaes), 0
     for i, ((name, vae), colour) in enumerate(zip(vaes.items(), COLOURS, strict=False)):
         columns = zip(*(np.moveaxis(head, 1, 0)[..., None] for head in vae.encode(x)), strict=True)
         kl = np.sort([float(np.mean(kl_divergence(*column))) for column in columns])[::-1]
@@ -418,14 +418,11 @@ def plot_kl_per_dimension(
             color=colour,
             label=name,
         )
-        idle.append(np.count_nonzero(kl < IDLE))
-    first_idle = len(kl) - min(idle) + 1  # of the model that uses most
-    if first_idle < len(kl) - 2:
+        used = max(used, int(np.count_nonzero(kl >= IDLE)))
+    if used < len(kl) - 3:  # else there is no room
         room: dict[str, Any] = {"color": "0.3", "ha": "center", "va": "bottom"}
         what = f"below {IDLE} nats: the prior's noise"
-        ax.annotate(
-            what, ((first_idle + len(kl)) / 2, 0), (0, 6), textcoords="offset points", **room
-        )
+        ax.annotate(what, ((used + 1 + len(kl)) / 2, 0), (0, 6), textcoords="offset points", **room)
     ax.set_xlim(0.4, len(kl) + 0.6)
     ax.set(xlabel="latent dimension, ordered by its KL", ylabel="KL in nats per image", title=title)
     ax.legend()
