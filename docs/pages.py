@@ -85,7 +85,9 @@ def copy_notebook(path):
                 cell.source = cell.source.replace(heading, "".join(f"({row})=\n" for row in rows) + heading)
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
-                output["data"]["text/html"] = with_page_apart(output["data"]["text/html"], f"{path.stem}_live.html")
+                output["data"]["text/html"] = with_page_apart(
+                    output["data"]["text/html"], f"{path.stem}_{cell.id}.html"
+                )
             if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 figure = base64.b64decode(output["data"]["image/png"])
                 ALT_TEXTS[hashlib.sha256(figure).hexdigest()] = alt
