@@ -279,26 +279,22 @@ def test_notebook_runs_in_jupyterlab(page, jupyterlab, screenshots, path):
     cells = [cell for cell in saved.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert not [out for cell in cells for out in cell.outputs if out.output_type == "error"]
-    if "explore(" in "".join(cell.source for cell in cells):
-        page.evaluate(SHOW_CELL, "explore(")
-        explorer = page.locator(".jp-OutputArea-output .vae-explorer").first
-        start = image(explorer)
-        assert len({start, *drag(page, explorer)}) == 4
-        assert_arrow_keys_move_the_point_alone(page, explorer)
-        page.screenshot(path=screenshots / f"{path.stem}.png")
-        page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-        page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-        page.locator("#jupyterlab-splash").wait_for(state="detached")
-        page.screenshot(path=screenshots / f"{path.stem}_dark.png")
-        page.evaluate(SHOW_CELL, 'explorer.at("L17")')
-        again = page.locator(".vae-explorer .tour:not([hidden]) h2", has_text="z = μ + σ ⊙ ε")
-        assert again.count() == 1  # open at its own step
-        page.evaluate(SHOW_CELL, "explore(")
-        page.evaluate(SHUT_DOWN)
-        assert len({image(explorer), *drag(page, explorer)}) > 1  # the kernel is gone, and the page goes on
-    else:
-        page.screenshot(path=screenshots / f"{path.stem}.png")
-    page.evaluate(SHUT_DOWN)  # its memory is the next one's
+    page.evaluate(SHOW_CELL, "explore(")
+    explorer = page.locator(".jp-OutputArea-output .vae-explorer").first
+    start = image(explorer)
+    assert len({start, *drag(page, explorer)}) == 4
+    assert_arrow_keys_move_the_point_alone(page, explorer)
+    page.screenshot(path=screenshots / f"{path.stem}.png")
+    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
+    page.screenshot(path=screenshots / f"{path.stem}_dark.png")
+    page.evaluate(SHOW_CELL, 'explorer.at("L17")')
+    again = page.locator(".vae-explorer .tour:not([hidden]) h2", has_text="z = μ + σ ⊙ ε")
+    assert again.count() == 1  # open at its own step
+    page.evaluate(SHOW_CELL, "explore(")
+    page.evaluate(SHUT_DOWN)
+    assert len({image(explorer), *drag(page, explorer)}) > 1  # the kernel is gone, and the page goes on
 
 
 def assert_arrow_keys_move_the_point_alone(page, explorer):
@@ -399,7 +395,8 @@ class TestPath:
 
     @pytest.mark.parametrize("network", ["dense", "conv"])
     def test_a_frame_takes_less_than_50_milliseconds(self, page, opened, network):
-        opened(network)
+        explorer = opened(network)
+        explorer.locator(".strip button").nth(1).click()  # with the walk from the image before
         page.evaluate(FRAME_TIMES, 50)  # until it is compiled
         times = page.evaluate(FRAME_TIMES, 200)
         print(f"{network}: median {statistics.median(times):.1f} ms, slowest {max(times):.1f} ms")
@@ -481,6 +478,13 @@ class TestModels:
         after = [image(explorer, f".card:nth-child({i}) canvas >> nth=1") for i in (1, 2, 3)]
         assert all(a != b for a, b in zip(before, after, strict=True))
         assert len(set(after)) == 3
+
+    def test_choosing_one_keeps_the_walk_s_ends(self, opened):
+        explorer = opened("models")
+        explorer.locator(".strip button").nth(3).click()
+        role(explorer, "clear").click()
+        explorer.locator(".card").nth(2).click()
+        assert explorer.locator(".walk .hint").inner_text() == "From A (0) to B (3):"
 
     def test_of_an_autoencoder_there_is_no_die(self, opened):
         explorer = opened("models")

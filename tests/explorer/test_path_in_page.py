@@ -27,7 +27,8 @@ def path_by_js(model, x, epsilon):
     code = """await load(given[0]).then(model => given[1].map((x, i) => {
         const [mu, log_var = []] = encode(model, x), sigma = sigmaOf(log_var), vae = model.kind === "VAE";
         const z = vae ? mu.map((m, j) => m + sigma[j] * given[2][i][j]) : mu;
-        const kl = vae ? klDivergence(mu, log_var) : 0, reconstruction = reconstructionLoss(model, x, z);
+        const kl = vae ? klDivergence(mu, log_var) : 0;
+        const reconstruction = reconstructionLoss(model, x, decoded(model, z));
         return { mu, log_var, z, pixels: Array.from(decode(model, z)), reconstruction, kl };
     }))"""
     seen = run_js(code, packed, np.reshape(x, (len(x), -1)).tolist(), np.asarray(epsilon).tolist())

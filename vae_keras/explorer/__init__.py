@@ -15,8 +15,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
 
-from vae_keras.explorer.describe import described, first_code, latent_dim, page_of
-from vae_keras.explorer.page import TOUR_ROWS, script, styles
+from vae_keras.explorer.describe import described
+from vae_keras.explorer.page import TOUR_ROWS, script, styles, whole_page
 from vae_keras.models import VAE, Autoencoder
 from vae_keras.support.checks import one_of
 from vae_keras.support.files import whole_or_not_at_all
@@ -40,7 +40,7 @@ class Explorer(anywidget.AnyWidget):
     tour = traitlets.Unicode("").tag(sync=True)  # the row whose step of the tour is open
 
     def __init__(self, data, tour=""):
-        super().__init__(data=data, z=first_code(data), tour=tour)
+        super().__init__(data=data, z=data["z"], tour=tour)
 
     def at(self, row):
         """The same explorer once more, with the tour open at a row of the lecture, such as "L14".
@@ -55,7 +55,7 @@ class Explorer(anywidget.AnyWidget):
     @traitlets.validate("z")
     def _check_z(self, proposal):
         z = np.asarray(proposal.value, dtype="float64")
-        count = latent_dim(self.data)
+        count = len(self.data["z"])
         if z.shape != (count,) or not np.isfinite(z).all():
             raise ValueError(f"z must hold {count} finite numbers. Received: z={proposal.value!r}")
         return z.tolist()
@@ -63,7 +63,7 @@ class Explorer(anywidget.AnyWidget):
     def _page(self):
         # A frame of its own: neither the notebook's styles nor another explorer's reach it.
         return (
-            f'<iframe srcdoc="{html.escape(page_of(self.data))}" sandbox="allow-scripts" '
+            f'<iframe srcdoc="{html.escape(whole_page(self.data))}" sandbox="allow-scripts" '
             'title="The path through a VAE, live" '
             f'style="width: 100%; max-width: 1000px; height: {HEIGHT}px; border: 0"></iframe>'
         )
@@ -146,4 +146,4 @@ def export_explorer(
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must name a file. Received: a {type(path).__name__}")
     with whole_or_not_at_all(path) as new:
-        pathlib.Path(new).write_text(page_of(described(model, x, y)), encoding="utf-8")
+        pathlib.Path(new).write_text(whole_page(described(model, x, y)), encoding="utf-8")

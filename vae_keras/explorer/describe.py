@@ -1,7 +1,5 @@
 """What the front end is told: images, their classes, their codes, and the networks."""
 
-import base64
-
 import numpy as np
 
 from vae_keras.data import load_data
@@ -35,12 +33,18 @@ def described(model, x, y):
     row = _row(x, y)
     shown = list(dict.fromkeys([*row, *range(len(x))]))[:POINTS]  # those of the row first
     images = (255 * x[shown]).round().astype("uint8")
+    first = next((name for name, m in models.items() if isinstance(m, VAE)), next(iter(models)))
     data = {
         "shape": shape,
         "classes": [str(name) for name in classes],  # "" has no name
         "colours": _colours(classes),
         "labels": y[shown].tolist(),
         "centred": shape == COURSE_SHAPE,  # a drawn digit is moved and scaled as MNIST's are
+        "z": heads[first][0, shown[0]].tolist(),  # the point that is shown first
+    }
+    codes = {
+        name: {"name": str(name), **_objective(m), **_codes(heads[name], y, shown)}
+        for name, m in models.items()
     }
     for bits, drawable, image_bytes in _ways(encoders):
         count = max(_that_fit(images, image_bytes), min(len(row), 2))
@@ -48,15 +52,13 @@ def described(model, x, y):
         data["row"] = min(len(row), count)  # so many of the images stand in the row
         data["models"] = [
             {
-                "name": str(name),
-                **_objective(m),
-                **_codes(heads[name], y, shown, count),
+                **codes[name],
                 "decoder": packed(decoders[name], bits),
                 "encoder": drawable[name] and [packed(part, bits) for part in drawable[name]],
             }
-            for name, m in models.items()
+            for name in models
         ]
-        if len(page_of(data).encode()) <= PAGE_BYTES:
+        if len(whole_page(data).encode()) <= PAGE_BYTES:
             return data
     weights = sum(m.decoder.count_params() for m in models.values())
     raise ValueError(
@@ -67,27 +69,10 @@ def described(model, x, y):
 
 def _ways(encoders):
     """Bits of a weight, the encoders to bring, and bytes of images: the best first."""
+    none = dict.fromkeys(encoders)
     yield from ((bits, encoders, IMAGE_BYTES) for bits in BITS if bits >= BITS_OF_ENCODER)
-    for image_bytes in (IMAGE_BYTES, IMAGE_BYTES // 10):
-        yield from ((bits, dict.fromkeys(encoders), image_bytes) for bits in BITS)
-
-
-def page_of(data):
-    """The page that shows it, as text."""
-    return whole_page(data, first_code(data))
-
-
-def latent_dim(data):
-    """The number of dimensions of z."""
-    return len(data["models"][0]["activity"])
-
-
-def first_code(data):
-    """The code of the image that is shown first, in the model that is: the first VAE."""
-    vaes = [model for model in data["models"] if model["kind"] == "VAE"]
-    codes = (vaes or data["models"])[0]["codes"]
-    values = np.frombuffer(base64.b64decode(codes["values"]), "<i2")[: latent_dim(data)]
-    return (values * codes["scale"]).tolist()
+    yield from ((bits, none, IMAGE_BYTES) for bits in BITS)
+    yield BITS[-1], none, IMAGE_BYTES // 10
 
 
 def _check_models(models):
@@ -177,7 +162,7 @@ def _that_fit(images, size):
     return min(len(images), int(size / each))
 
 
-def _codes(heads, y, shown, count):
+def _codes(heads, y, shown):
     """A model's codes: the variance of each dimension, in which order, those shown, and medians."""
     mean = heads[0]
     activity = np.var(mean, axis=0)  # as `active_units` has it
@@ -188,7 +173,7 @@ def _codes(heads, y, shown, count):
         "order": order.tolist(),
         **_window(mean, prior=len(heads) > 1),
         "codes": _sixteen_bits(mean[shown]),
-        "log_vars": [_sixteen_bits(log_var[shown][:count]) for log_var in heads[1:]],
+        "log_vars": [_sixteen_bits(log_var[shown]) for log_var in heads[1:]],
         "medians": [np.median(mean[y == c], axis=0).round(3).tolist() for c in named],
     }
 

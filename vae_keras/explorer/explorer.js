@@ -72,6 +72,15 @@ function paint(canvas, pixels, colours = toRGBA) {
   canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
 }
 
+// Where a code's coordinate, and where a code, stands in a square of this size that shows a model's plane.
+const along = ({ order, centre, extent }, size, axis, v) => (((axis ? -1 : 1) * (v - centre[order[axis]])) / extent + 1) * (size / 2);
+const inSquare = (model, size, code) => [0, 1].map((axis) => along(model, size, axis, code[model.order[axis]]));
+
+function drawCloud(cloud, places) {
+  cloud.replaceChildren();
+  for (const [cx, cy] of places) attach(cloud, "circle", { cx, cy, r: 1.8 });
+}
+
 // ---- The path as a graph, with the numbers on its edges.
 
 function attachGraph(parent, throwDie) {
@@ -145,11 +154,10 @@ function attachGraph(parent, throwDie) {
 function attachPlane(parent, data, { moveTo, pick }) {
   const plane = attach(parent, "svg", { viewBox: "0 0 400 400", class: "plane", tabindex: 0, role: "application", "data-role": "plane", "data-part": "plane" });
   let model, extent, z;
-  const SIGN = [1, -1]; // the second axis points up
-  const toPlane = (v, axis) => ((SIGN[axis] * (v - model.centre[model.order[axis]])) / extent + 1) * (SIZE / 2);
-  const fromPlane = (at, axis) => bounded(SIGN[axis] * (at / (SIZE / 2) - 1) * extent + model.centre[model.order[axis]], axis);
-  const bounded = (v, axis) => model.centre[model.order[axis]] + clamp(v - model.centre[model.order[axis]], -extent, extent);
-  const inPlane = (code) => model.order.slice(0, 2).map((j, axis) => toPlane(code[j], axis));
+  const middleOf = (axis) => model.centre[model.order[axis]];
+  const bounded = (v, axis) => middleOf(axis) + clamp(v - middleOf(axis), -extent, extent);
+  const fromPlane = (at, axis) => bounded(middleOf(axis) + (axis ? -1 : 1) * (at / (SIZE / 2) - 1) * extent, axis);
+  const inPlane = (code) => inSquare(model, SIZE, code);
   const long = (length) => (length / extent) * (SIZE / 2);
   attach(plane, "rect", { class: "paper", width: 400, height: 400 });
   const ticks = attach(plane, "g");
@@ -186,9 +194,9 @@ function attachPlane(parent, data, { moveTo, pick }) {
     const step = [1, 2, 5, 10, 20, 50, 100].find((size) => extent / size <= 4) ?? 200;
     ticks.replaceChildren();
     for (const axis of [0, 1]) {
-      const middle = model.centre[model.order[axis]], end = TOP + SIZE;
+      const middle = middleOf(axis), end = TOP + SIZE;
       for (let tick = Math.ceil((middle - extent) / step) * step; tick <= middle + extent; tick += step) {
-        const name = String(tick).replace("-", "−"), at = toPlane(tick, axis) + (axis ? TOP : LEFT);
+        const name = String(tick).replace("-", "−"), at = along(model, SIZE, axis, tick) + (axis ? TOP : LEFT);
         attach(ticks, "path", { class: "grid", d: axis ? `M${LEFT} ${at}H${LEFT + SIZE}` : `M${at} ${TOP}V${end}` });
         attach(ticks, "text", axis ? { x: LEFT - 14, y: at } : { x: at, y: end + 11 }, name);
       }
@@ -221,11 +229,7 @@ function attachPlane(parent, data, { moveTo, pick }) {
       const [cx, cy] = inPlane(state.mu), [rx, ry] = model.order.slice(0, 2).map((j) => long(WIDE * state.sigma[j]));
       for (const [name, value] of Object.entries({ cx, cy, rx, ry })) ellipse.setAttribute(name, value);
     }
-    cloud.replaceChildren();
-    if (vae) for (const draw of state.thrown) {
-      const [cx, cy] = inPlane(state.mu.map((m, j) => m + state.sigma[j] * draw[j]));
-      attach(cloud, "circle", { cx, cy, r: 1.8 });
-    }
+    drawCloud(cloud, vae ? state.thrown.map((draw) => inPlane(state.mu.map((m, j) => m + state.sigma[j] * draw[j]))) : []);
     flags.forEach((flag, i) => {
       flag.style.display = ends[i] ? "" : "none";
       if (ends[i]) place(flag, ends[i]);
@@ -294,11 +298,7 @@ function attachLens(parent) {
     const at = (draw) => order.slice(0, 2).map((j, axis) => (axis ? -1 : 1) * shares[axis] * draw[j] * unit);
     ellipse.setAttribute("rx", WIDE * shares[0] * unit);
     ellipse.setAttribute("ry", WIDE * shares[1] * unit);
-    cloud.replaceChildren(...thrown.map((draw) => {
-      const [cx, cy] = at(draw), dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-      for (const [name, value] of Object.entries({ cx, cy, r: 1.8 })) dot.setAttribute(name, value);
-      return dot;
-    }));
+    drawCloud(cloud, thrown.map(at));
     const [x, y] = at(epsilon), inside = Math.max(Math.abs(x), Math.abs(y)) < 60;
     marker.style.display = inside ? "" : "none";
     marker.setAttribute("transform", `translate(${x} ${y})`);
@@ -307,6 +307,8 @@ function attachLens(parent) {
 }
 
 // ---- The image that goes in: drawn, or chosen and then moved, turned, made thicker.
+
+const UNCHANGED = { right: 0, down: 0, angle: 0, steps: 0 };
 
 function attachInput(parent, data, canDraw, changed) {
   const [height, width, channels] = data.shape, zoom = Math.max(1, Math.round(224 / Math.max(height, width)));
@@ -317,8 +319,7 @@ function attachInput(parent, data, canDraw, changed) {
   const canvas = attach(box, "canvas", { width: zoom * width, height: zoom * height, "data-role": "input", role: "application", "aria-label": label, tabindex: 0, title: canDraw ? keys : "" });
   const tools = attach(box, "div", { class: "tools", role: "group", "aria-label": "Change x" });
   const small = attachImage(document.createElement("div"), data.shape);
-  let base = new Float32Array(height * width * channels), strokes = [], drawn = false;
-  let change = { right: 0, down: 0, angle: 0, steps: 0 };
+  let base = new Float32Array(height * width * channels), strokes = [], drawn = false, change = UNCHANGED;
   const unchanged = () => Object.values(change).every((v) => v === 0);
 
   // Strokes become ink, or, on an image of colours, black.
@@ -356,8 +357,7 @@ function attachInput(parent, data, canDraw, changed) {
   }
   function clear() {
     base = new Float32Array(base.length).fill(channels === 3 ? 1 : 0);
-    strokes = [];
-    change = { right: 0, down: 0, angle: 0, steps: 0 };
+    [strokes, change] = [[], UNCHANGED];
     redraw("cleared");
   }
   function alter(what, by) {
@@ -374,8 +374,7 @@ function attachInput(parent, data, canDraw, changed) {
       canvas.focus({ preventScroll: true });
       canvas.setPointerCapture(event.pointerId);
       if (data.centred && !strokes.length) base = new Float32Array(base.length); // a drawing takes a digit's place
-      change = { right: 0, down: 0, angle: 0, steps: 0 };
-      strokes = [...strokes, [at(event)]];
+      [strokes, change] = [[...strokes, [at(event)]], UNCHANGED];
       drawn = true;
       redraw("drawing");
     };
@@ -407,9 +406,7 @@ function attachInput(parent, data, canDraw, changed) {
     attachButton(tools, "Clear", "", clear, { "data-role": "clear" });
   }
   return (image) => {
-    base = Float32Array.from(image);
-    strokes = [];
-    change = { right: 0, down: 0, angle: 0, steps: 0 };
+    [base, strokes, change] = [image, [], UNCHANGED];
     show(base);
   };
 }
@@ -467,8 +464,7 @@ function attachCards(parent, data, models, choose) {
     const canvas = attach(pictures, "canvas", { width: CARD, height: CARD, class: "small-plane", "aria-hidden": "true" });
     const image = attachImage(pictures, data.shape, { "aria-hidden": "true" });
     const numbers = attach(button, "span", { class: "numbers" });
-    const toCard = (v, axis) => ((axis ? -v : v) / model.extent + 1) * (CARD / 2);
-    const inCard = (code) => model.order.slice(0, 2).map((j, axis) => toCard(code[j] - model.centre[j], axis));
+    const inCard = (code) => inSquare(model, CARD, code);
     const codes = attach(document.createElement("div"), "canvas", { width: CARD, height: CARD }), ink = codes.getContext("2d");
     ink.fillStyle = "#fff";
     ink.fillRect(0, 0, CARD, CARD);
@@ -561,7 +557,7 @@ function attachWalk(parent, data, { pathOf, walkTo, moving }) {
     frames.forEach((canvas, i) => paint(canvas, decode(model, pathOf(i / (STEPS - 1), kind.value))));
     film.setAttribute("aria-label", `${STEPS} images on the ${kind.value} path from ${names[0]} to ${names[1]}`);
   }
-  return { show, kind: () => kind.value, atStart: () => { stride.slider.value = 1; stride.value.textContent = rounded(1); } };
+  return { show, kind: () => kind.value, atEnd: () => { stride.slider.value = 1; stride.value.textContent = rounded(1); } };
 }
 
 // ---- The tour.
@@ -631,7 +627,7 @@ async function render({ model: told, el }) {
   let x = images[0], index = 0; // the image, and which of those that can be chosen it is, or null
   let epsilon = Array.from({ length: latent }, (_, j) => FIRST[j % 2]), thrown = [];
   let states = []; // of each model: mu, log_var, sigma, epsilon, z, pixels, kl, reconstruction_loss, loss
-  let ends = []; // of the walk: { x, index }, the one before and the one now
+  let ends = []; // of the walk: { x, index, code }, the image before and the one now; codes of the model shown
   let frame = 0; // of an animation
   let blank = false; // whether the sheet was cleared, and nothing drawn since
 
@@ -655,8 +651,8 @@ async function render({ model: told, el }) {
   const updateLens = attachLens(side);
   const sliderBox = attach(side, "div", { class: "dimensions", role: "group", "aria-label": "Dimensions of z" });
   const walk = attachWalk(side, data, {
-    pathOf: (t, kind) => PATHS[kind](...ends.map(codeOf), t),
-    walkTo(t, kind) { cancelAnimationFrame(frame); setZ(PATHS[kind](...ends.map(codeOf), t)); update(); },
+    pathOf,
+    walkTo: (t, kind) => moveTo(pathOf(t, kind)),
     moving: (next) => (frame = next),
   });
   const said = attach(root, "p", { class: "unseen-but-said", role: "status" });
@@ -664,13 +660,13 @@ async function render({ model: told, el }) {
 
   // -- The path, in numbers.
   const headsOf = (model, end) => (model.encoder ? encode(model, end.x) : model.headsOf(end.index));
-  const codeOf = (end) => headsOf(models[shown], end)[0];
+  function pathOf(t, kind) { return PATHS[kind](ends[0].code, ends[1].code, t); }
 
   function evaluate(model, state) {
-    const pixels = decode(model, state.z), reconstruction = reconstructionLoss(model, x, state.z);
+    const given = decoded(model, state.z), reconstruction_loss = reconstructionLoss(model, x, given);
     const kl = model.kind === "VAE" ? klDivergence(state.mu, state.log_var) : 0;
-    const loss = model.kind === "VAE" ? model.reconstruction_weight * reconstruction + model.beta * kl : reconstruction;
-    return { ...state, pixels, kl, reconstruction_loss: reconstruction, loss };
+    const loss = model.kind === "VAE" ? model.reconstruction_weight * reconstruction_loss + model.beta * kl : reconstruction_loss;
+    return { ...state, pixels: pixelsOf(model, given), kl, reconstruction_loss, loss };
   }
   function encodeAll() {
     states = models.map((model) => {
@@ -709,9 +705,13 @@ async function render({ model: told, el }) {
     update();
   }
   function remember(same = false) { // the walk leads from the image before to this one
-    ends = same ? [...ends.slice(0, -1), { x, index }] : [...ends.slice(-1), { x, index }];
+    ends = [...(same ? ends.slice(0, -1) : ends.slice(-1)), { x, index }];
+    showWalk();
+  }
+  function showWalk() { // between other images, or in another model
+    for (const end of ends) end.code = headsOf(models[shown], end)[0];
     walk.show({ names: ends.map(({ index }) => (index === null ? "drawn" : data.classes[data.labels[index]] || `image ${index + 1}`)), model: models[shown] });
-    walk.atStart();
+    walk.atEnd();
   }
   function throwDie() {
     stop();
@@ -732,7 +732,7 @@ async function render({ model: told, el }) {
     plane.show(model);
     output.show(model);
     buildSliders();
-    if (ends.length) remember(true);
+    showWalk();
     update();
   }
   function buildSliders() {
@@ -754,8 +754,9 @@ async function render({ model: told, el }) {
     const state = states[shown], model = models[shown];
     updateGraph(state, model.order);
     output.update(x, state);
-    const walked = ends.length === 2 ? Array.from({ length: 51 }, (_, i) => PATHS[walk.kind()](...ends.map(codeOf), i / 50)) : [];
-    plane.update(state, ends.length === 2 ? ends.map(codeOf) : [], walked);
+    const between = ends.length === 2;
+    const route = between ? Array.from({ length: 51 }, (_, i) => pathOf(i / 50, walk.kind())) : [];
+    plane.update(state, between ? ends.map(({ code }) => code) : [], route);
     updateLens(state, model.order);
     updateCards(states, shown);
     markRow(index);
@@ -778,12 +779,11 @@ async function render({ model: told, el }) {
     if (z.some((v, j) => v !== states[shown].z[j])) moveTo([...z]);
   };
   const z = [...told.get("z")];
+  ends = [{ x, index }];
   encodeAll();
   showInput(x);
   choose(shown);
-  remember();
-  update();
-  if (z.some((v, j) => Math.abs(v - models[shown].codeOf(0)[j]) > 1e-3)) moveTo(z); // Python or another view has moved it
+  if (z.some((v, j) => v !== data.z[j])) moveTo(z); // Python or another view has moved it
   told.on("change:z", fromPython);
   begin();
 

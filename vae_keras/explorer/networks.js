@@ -112,11 +112,11 @@ const loadLayers = (layers) => Promise.all(layers.map(loadLayer));
 export async function load(packed) {
   const latent = packed.activity.length;
   const rows = (array) => (i) => Array.from(array.subarray(i * latent, (i + 1) * latent));
-  const log_vars = packed.log_vars.map(integers).map(rows);
+  const heads = [packed.codes, ...packed.log_vars].map(integers).map(rows);
   return {
     ...packed,
-    codeOf: rows(integers(packed.codes)), // of image i: z of an autoencoder, mu of a VAE
-    headsOf: (i) => [rows(integers(packed.codes))(i), ...log_vars.map((of) => of(i))],
+    codeOf: heads[0], // of image i: z of an autoencoder, mu of a VAE
+    headsOf: (i) => heads.map((of) => of(i)),
     decoder: await loadLayers(packed.decoder),
     encoder: packed.encoder && (await Promise.all(packed.encoder.map(loadLayers))),
   };
@@ -133,13 +133,10 @@ export function encode({ encoder: [body, ...heads] }, pixels) {
   return heads.map((head) => Array.from(through(head, y)));
 }
 
-// z → what the decoder gives: logits of a VAE, pixels of an autoencoder.
-const decoded = ({ decoder }, z) => through(decoder, Float32Array.from(z));
-
-// z → the pixels of its image, in [0, 1].
-export function decode(model, z) {
-  return decoded(model, z).map(model.kind === "AE" ? (v) => Math.min(Math.max(v, 0), 1) : sigmoid);
-}
+// z → what the decoder gives: logits of a VAE, pixels of an autoencoder. And that → pixels in [0, 1].
+export const decoded = ({ decoder }, z) => through(decoder, Float32Array.from(z));
+export const pixelsOf = ({ kind }, given) => given.map(kind === "AE" ? (v) => Math.min(Math.max(v, 0), 1) : sigmoid);
+export const decode = (model, z) => pixelsOf(model, decoded(model, z));
 
 // e^v, from v = 10 on its tangent: as in tensors.py.
 const exp = (v) => Math.exp(Math.min(v, 10)) * (1 + Math.max(v - 10, 0));
@@ -149,10 +146,10 @@ const sum = (values) => values.reduce((total, v) => total + v, 0);
 // ½ Σ (mu² + sigma² − 1 − log sigma²), in nats: row L21.
 export const klDivergence = (mu, log_var) => 0.5 * sum(mu.map((m, j) => m * m + exp(log_var[j]) - 1 - log_var[j]));
 
-// In nats, a sum over pixels: row L18. An autoencoder's is ‖x − x′‖².
-export function reconstructionLoss(model, x, z) {
-  if (model.likelihood === "bernoulli") return decoded(model, z).reduce((total, a, i) => total + softplus(a) - x[i] * a, 0);
-  const square = decode(model, z).reduce((total, pixel, i) => total + (x[i] - pixel) ** 2, 0);
+// Of what the decoder gives; in nats, a sum over pixels: row L18. An autoencoder's is ‖x − x′‖².
+export function reconstructionLoss(model, x, given) {
+  if (model.likelihood === "bernoulli") return given.reduce((total, a, i) => total + softplus(a) - x[i] * a, 0);
+  const square = pixelsOf(model, given).reduce((total, pixel, i) => total + (x[i] - pixel) ** 2, 0);
   if (model.kind === "AE") return square;
   return square / (2 * model.sigma ** 2) + (model.learned ? x.length * Math.log(model.sigma) : 0);
 }

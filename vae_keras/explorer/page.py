@@ -21,11 +21,11 @@ def styles():
     return (FOLDER / "explorer.css").read_text(encoding="utf-8")
 
 
-def whole_page(data, z):
-    """The whole page, as text, with z as the point that is shown first."""
+def whole_page(data):
+    """The whole page, as text."""
     text = (FOLDER / "explorer.html").read_text(encoding="utf-8")
     told = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # no "</script>"
-    parts = {"STYLE": styles(), "SCRIPT": script(), "DATA": told, "FIRST": json.dumps(z)}
+    parts = {"STYLE": styles(), "SCRIPT": script(), "DATA": told}
     for name, part in parts.items():
         text = text.replace(f"__{name}__", part)
     return text
