@@ -76,6 +76,11 @@ COUNT_WHAT_IS_SAID = """() => {
     const live = document.querySelector('[role=status]');
     new MutationObserver(() => window.said.push(live.textContent)).observe(live, { childList: true });
 }"""
+TOUR_AND_LIT = """() => {
+    const [tour, ...lit] = [...document.querySelectorAll('.tour, .lit')].map(e => e.getBoundingClientRect());
+    const seen = lit.filter(box => box.height).map(box => [box.top, box.bottom]);
+    return [[tour.top, tour.bottom], ...seen, innerHeight];
+}"""
 FIFTY_A_SECOND = """async () => {
     const plane = document.querySelector('.plane'), box = plane.getBoundingClientRect();
     const at = i => ({ pointerId: 1, clientX: box.left + box.width * (0.3 + 0.004 * i), clientY: box.top + 100 });
@@ -575,6 +580,32 @@ class TestTour:
         assert len(set(rows)) == 8
         assert explorer.locator(".tour").is_hidden()
         assert explorer.locator(".lit").count() == 0
+
+    @pytest.mark.parametrize("name", ["plane", "models"])
+    def test_on_a_phone_brings_what_it_lights_into_view_below_itself(self, page, opened, name):
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.emulate_media(reduced_motion="reduce")  # there at once
+        explorer = opened(name)
+        explorer.locator(".strip button").nth(3).click()
+        explorer.get_by_role("button", name="Tour in").click()
+        for step in range(8):
+            if step:
+                explorer.get_by_role("button", name="Next").click()
+            tour, *lit, window = page.evaluate(TOUR_AND_LIT)
+            assert min(tour) >= 0
+            assert lit
+            assert all(tour[1] <= top < bottom <= window for top, bottom in lit), step + 1
+            assert page.evaluate("document.activeElement.tagName") == ("BUTTON" if step else "H2")  # Next's
+
+    def test_glides_there_where_motion_is_welcome(self, page, opened):
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.add_init_script("Element.prototype.scrollIntoView = options => { window.behavior = options.behavior; }")
+        explorer = opened("plane")
+        for motion, behavior in (("no-preference", "smooth"), ("reduce", "instant")):
+            page.emulate_media(reduced_motion=motion)
+            explorer.get_by_role("button", name="Tour in").click()
+            assert page.evaluate("window.behavior") == behavior
+            explorer.get_by_role("button", name="Close").click()
 
     def test_remembers_where_one_was(self, page, opened):
         explorer = opened("plane")

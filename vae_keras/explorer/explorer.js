@@ -18,6 +18,7 @@ const QUIET = 600; // milliseconds without a change, before a screen reader is t
 
 const rounded = (v, digits = 2) => (Math.round(10 ** digits * v) / 10 ** digits + 0).toFixed(digits); // + 0: no "-0.00"
 const shortly = (v) => (Math.abs(v) < 0.0995 ? String(Number(v.toPrecision(2))) : rounded(v)); // two significant digits
+const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const zName = (dimension) => "z" + String(dimension + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 
 function attach(parent, name, attributes = {}, text = "") {
@@ -532,7 +533,7 @@ function attachWalk(parent, data, { pathOf, walkTo, moving }) {
     walkTo(t, kind.value);
   }
   function animate() {
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return goTo(1);
+    if (still()) return goTo(1);
     const start = performance.now();
     const tick = (now) => {
       const t = Math.max(0, Math.min(1, (now - start) / 2500));
@@ -571,7 +572,8 @@ function attachTour(root, steps, start, prepare) {
   const bar = attach(root, "div", { class: "bar" });
   const open = attachButton(bar, "", "", () => go(step));
   const box = attach(root, "section", { class: "tour", "aria-label": "Tour" });
-  const title = attach(box, "h2", { tabindex: -1 }), text = attach(box, "p"), task = attach(box, "p", { class: "task" });
+  const said = attach(box, "div", { "aria-live": "polite" });
+  const title = attach(said, "h2", { tabindex: -1 }), text = attach(said, "p"), task = attach(said, "p", { class: "task" });
   const controls = attach(box, "div", { class: "controls" });
   const back = attachButton(controls, "Back", "", () => go(step - 1));
   const next = attachButton(controls, "Next", "", () => (step + 1 < steps.length ? go(step + 1) : close(0)));
@@ -580,6 +582,12 @@ function attachTour(root, steps, start, prepare) {
   const begun = steps.findIndex((one) => one.row === start);
   let step = Math.max(0, Math.min(steps.length - 1, begun >= 0 ? begun : kept.get() || 0));
   const light = (part) => root.querySelectorAll("[data-part]").forEach((element) => element.classList.toggle("lit", element.dataset.part === part));
+  // What is lit comes into view below the tour, which stays at the window's top.
+  function scroll() {
+    const lit = root.querySelector(".lit"), whole = lit.closest(".graph") ?? lit;
+    const fits = box.offsetHeight + whole.getBoundingClientRect().height < innerHeight;
+    whole.scrollIntoView({ block: fits ? "nearest" : "start", behavior: still() ? "instant" : "smooth" });
+  }
   function name() {
     open.textContent = step ? `Go on with the tour: step ${step + 1} of ${steps.length}` : `Tour in ${steps.length} steps`;
   }
@@ -596,13 +604,17 @@ function attachTour(root, steps, start, prepare) {
     next.textContent = step + 1 < steps.length ? "Next" : "Done";
     prepare(steps[step]);
     light(steps[step].part);
-    if (focus) title.focus({ preventScroll: true });
+    root.style.setProperty("--tour", `${box.offsetHeight}px`);
+    if (!focus) return;
+    if (!box.contains(document.activeElement) || back.disabled) title.focus({ preventScroll: true });
+    scroll();
   }
   function close(at) {
     step = at;
     kept.set(step);
     box.hidden = true;
     bar.hidden = false;
+    root.style.setProperty("--tour", "0px");
     name();
     light(null);
     open.focus({ preventScroll: true });
