@@ -19,7 +19,7 @@ import nbformat
 import nbformat.v4 as nbf
 
 COURSE = pathlib.Path(__file__).parents[1] / "homework"
-sys.path[:0] = [str(COURSE), str(COURSE.parent / "tests" / "homework")]  # for `answers`
+sys.path[:0] = [str(COURSE), str(COURSE.parent / "tests" / "homework")]  # for `tried`
 import grade  # noqa: E402
 
 POINTS = {"sample_z": 2, "SamplingLayer": 3, "squared_error": 3, "cross_entropy": 4, "kl": 4, "MyVAE": 5}
@@ -110,8 +110,8 @@ def mistaken(course, task, old, new):
 
 
 def in_style(course, number):
-    """The right answers of tests/homework/answers in one of their styles, as they stand there."""
-    from answers import hw2
+    """The right answers of tests/homework/tried in one of their styles, as they stand there."""
+    from tried import hw2
 
     book = Book(course).add("import numpy as np", after="imports")
     for task in POINTS:
@@ -174,7 +174,7 @@ def with_copied_cells(course):
 def reads_hidden(course):
     """Tries what a student may think of; what only Landlock stops is tried where the system has it."""
     beyond_python = """
-attempt(lambda: tf.io.gfile.GFile(folder + "/hidden/hw2.py").read())
+attempt(lambda: tf.io.gfile.GFile(folder + "/answers/hw2.py").read())
 attempt(lambda: tf.io.read_file(folder + "/source/hw2/hw2.ipynb").numpy())
 """
     text = f"""
@@ -184,10 +184,10 @@ def attempt(look):
     global found
     try: found += str(look())
     except BaseException as error: print(type(error).__name__)
-attempt(lambda: open(folder + "/hidden/hw2.py").read())
-attempt(lambda: os.listdir(folder + "/hidden"))
-attempt(lambda: runpy.run_path(folder + "/hidden/hw2.py"))
-attempt(lambda: os.popen("cat " + folder + "/hidden/hw2.py").read())
+attempt(lambda: open(folder + "/answers/hw2.py").read())
+attempt(lambda: os.listdir(folder + "/answers"))
+attempt(lambda: runpy.run_path(folder + "/answers/hw2.py"))
+attempt(lambda: os.popen("cat " + folder + "/answers/hw2.py").read())
 attempt(lambda: os.chdir(folder) or check("hw2.kl", None, hidden=True))
 {beyond_python if grade.landlock_version() else ""}
 print("found:", found)
@@ -342,7 +342,7 @@ def main():
         print(f"{len(students)} students in {seconds / 60:.1f} minutes with {options.jobs} jobs; {wrong} differ")
         assert (place / "precious").exists()
         assert not (place / "stolen").exists()
-        secret = [line.strip() for line in (COURSE / "hidden" / "hw2.py").read_text("utf-8").splitlines()]
+        secret = [line.strip() for line in (COURSE / "answers" / "hw2.py").read_text("utf-8").splitlines()]
         for page in (out / "feedback").glob("*.html"):
             text = html.unescape(page.read_text("utf-8"))
             assert not [line for line in secret if len(line) > 30 and line in text], page

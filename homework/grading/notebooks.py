@@ -6,16 +6,17 @@ import dataclasses
 import json
 import pathlib
 import re
-import runpy
 
 import nbformat
 import nbformat.v4 as nbf
+from answers import answer_of, hidden_known, known
 
 import vae_keras
+from vae_keras.homework import task_of
 
 LARGEST = 30 * 2**20  # bytes of a submitted notebook
 STUB = "YOUR ANSWER HERE"
-SUSPICIOUS = {"task_of", "TASKS", "hidden_examples"}
+SUSPICIOUS = {"task_of", "TASKS"}
 OWN_FUNCTIONS = {name for name, thing in vars(vae_keras).items() if callable(thing)}
 
 
@@ -39,7 +40,7 @@ class Question:
 
 
 class Assignment:
-    """All notebooks of an assignment, as nbgrader keeps them in `source/` and `release/`, and the hidden examples."""
+    """All notebooks of an assignment, as nbgrader keeps them in `source/` and `release/`, and the examples."""
 
     def __init__(self, course, name):
         course = pathlib.Path(course)
@@ -48,13 +49,11 @@ class Assignment:
         if not paths:
             raise SystemExit(f"no {course / 'release' / name}: run nbgrader generate_assignment {name} --no-db first")
         self.notebooks = [Given(path, course / "source" / name / path.name) for path in paths]
-        self.hidden = {}
-        for file in {task.partition(".")[0] for check in self.checks for task, _ in check.answers}:
-            self.hidden |= runpy.run_path(str(course / "hidden" / f"{file}.py"))["EXAMPLES"]
-        for check in self.checks:
-            for task, _ in check.answers:
-                if task not in self.hidden:
-                    raise SystemExit(f"no hidden examples of {task} in {course / 'hidden'}")
+        self.visible, self.hidden = {}, {}  # {task: [(arguments, what is known of them), …]}
+        for name in [name for check in self.checks for name, _ in check.answers]:
+            shown, graded = task_of(name).examples, answer_of(name).hidden
+            self.visible[name] = [(arguments, known(name, arguments)) for arguments in shown]
+            self.hidden[name] = list(zip(graded, hidden_known(name), strict=True))
 
     @property
     def checks(self):

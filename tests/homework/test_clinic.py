@@ -6,11 +6,12 @@ import time
 import keras
 import numpy as np
 import pytest
-from answers.clinic import ALWAYS_WRONG, SETS, TEMPTING, fails_always, passes_always, raises_always
+from answers.clinic import ANSWERS
+from tried.clinic import ALWAYS_WRONG, SETS, TEMPTING, fails_always, passes_always, raises_always
 
 from vae_keras import VAE
 from vae_keras.homework import clinic
-from vae_keras.homework.clinic import ILLNESSES, TASKS, Patient, images, outcome, patient, score
+from vae_keras.homework.clinic import ILLNESSES, Patient, images, outcome, patient, score
 
 NUMBERS = range(1, 9)
 DUNDER = {name for name in vars(Patient) if name.startswith("_") and name != "_codes"}
@@ -141,4 +142,4 @@ def test_an_illness_has_a_hint_and_says_where_it_was_published(number):
     illness = ILLNESSES[number]
     assert "/" in illness.published
     assert illness.seen
-    assert number == 0 or any(illness.hint in hint for hint in TASKS[f"test_{number}"].mistakes)
+    assert number == 0 or any(illness.hint in hint for hint in ANSWERS[f"test_{number}"].mistakes)

@@ -1,7 +1,6 @@
 """The grader: whose file it is, what is put back, and a small batch in which nobody's damage costs another's points."""
 
 import csv
-import shutil
 import sys
 
 import nbformat
@@ -34,8 +33,6 @@ def course(tmp_path_factory):
         notebook.cells = [cell for cell in notebook.cells if cell.id not in LEFT_OUT]
         (folder / version / "hw2").mkdir(parents=True)
         nbformat.write(notebook, folder / version / "hw2" / "hw2.ipynb")
-    (folder / "hidden").mkdir()
-    shutil.copy(COURSE / "hidden" / "hw2.py", folder / "hidden")
     return folder
 
 
@@ -176,7 +173,7 @@ def test_a_stub_without_its_error_is_a_stub(body):
     ("cell", "found"),
     [
         ("def kl(m, v):\n    return kl_divergence(m, v)", "kl_divergence"),
-        ("from vae_keras.homework import task_of\nkl = task_of('hw2.kl').right", "task_of"),
+        ("from vae_keras.homework import task_of\nkl = task_of('hw2.kl').probe", "task_of"),
         ("def kl(m, v):\n    return ops.sum(m)  # as kl_divergence does", ""),
     ],
 )

@@ -8,25 +8,25 @@ import shutil
 import subprocess
 import sys
 
+import answers
+import make_values
 import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from vae_keras.homework import ASSIGNMENTS, Task, check, from_json, hidden_examples, task_of, to_json
+import vae_keras.homework
+from vae_keras.homework import Task, check, from_json, kept, task_of, to_json
 
 HOMEWORK = pathlib.Path(__file__).parents[2] / "homework"
-KNOWN = {}  # values of the course's own answers
 SOURCES = sorted(HOMEWORK.glob("source/*/*.ipynb"))
-TASKS = [
-    f"{name}.{task}" for name in ASSIGNMENTS for task in importlib.import_module(f"vae_keras.homework.{name}").TASKS
-]
+TASKS = answers.names()
 
 
-def answers(kind):
-    """All right or wrong answers of tests/answers, as parameters (task, answer)."""
-    for assignment in ASSIGNMENTS:
-        for task, those in getattr(importlib.import_module(f"answers.{assignment}"), kind).items():
+def tried(kind):
+    """All right or wrong answers of the folder `tried`, as parameters (task, answer)."""
+    for assignment in vae_keras.homework.ASSIGNMENTS:
+        for task, those in getattr(importlib.import_module(f"tried.{assignment}"), kind).items():
             labelled = those.items() if isinstance(those, dict) else enumerate(those)
             for number, (label, answer) in enumerate(labelled):
                 another_style = kind == "RIGHT" and number > 1
@@ -37,26 +37,12 @@ def answers(kind):
 
 def mistakes():
     for name in TASKS:
-        for hint, mistaken in task_of(name).mistakes.items():
+        for hint, mistaken in answers.answer_of(name).mistakes.items():
             yield pytest.param(name, hint, mistaken, id=f"{name}: {hint[:30]}")
 
 
 def named(paths):
     return [pytest.param(path, id=path.stem) for path in paths]
-
-
-@pytest.fixture(autouse=True)
-def known_values(monkeypatch):
-    """What right answers and usual mistakes give for an example is computed once for all tests."""
-    compute = Task._judged_of
-
-    def judged_of(task, answer, arguments):
-        key = id(task), id(answer), to_json(arguments)
-        if key not in KNOWN:
-            KNOWN[key] = task, answer, compute(task, answer, arguments)  # both are kept, and so their ids
-        return KNOWN[key][2]
-
-    monkeypatch.setattr(Task, "_judged_of", judged_of)
 
 
 @pytest.fixture
@@ -72,13 +58,22 @@ def grader_cells(path):
 # What a student sees
 
 
-DOUBLE = Task(right=lambda x: 2 * x, examples=[(np.float32([1, 2]),)], mistakes={"mind the sign": lambda x: -2 * x})
+@pytest.fixture
+def given(monkeypatch):
+    """Gives a task hw1.double with one example, and the numbers that are known for it."""
+
+    def give(known, *arguments, **options):
+        monkeypatch.setattr("vae_keras.homework.hw1.TASKS", {"double": Task([arguments], **options)})
+        monkeypatch.setattr("vae_keras.homework._known", lambda: {"hw1.double": [known]})
+        return "hw1.double"
+
+    return give
 
 
 @pytest.fixture
-def double(monkeypatch):
-    monkeypatch.setattr("vae_keras.homework.hw1.TASKS", {"double": DOUBLE})
-    return "hw1.double"
+def double(given):
+    true, mistaken = (kept([factor * np.array([1.0, 2.0])]) for factor in (2, -2))
+    return given({"true": true, "mistakes": {"mind the sign": mistaken}}, np.float32([1, 2]))
 
 
 def test_a_right_answer_is_told_its_value(double, capsys):
@@ -112,13 +107,24 @@ def test_a_function_for_arrays_alone_is_right_too(double):
     check(double, lambda x: x.astype("float64") * 2)
 
 
-def test_what_a_judge_says_of_the_values_is_compared(monkeypatch, capsys):
-    positive = Task(right=lambda x: 5.0, examples=[(1.0,)], judge=lambda values, x: float(values[0] > x - 1))
-    monkeypatch.setattr("vae_keras.homework.hw1.TASKS", {"positive": positive})
-    check("hw1.positive", lambda x: 7.0)
-    assert capsys.readouterr().out == "✓ hw1.positive: your value 1 is the true value\n"
+def test_what_a_judge_says_of_the_values_is_compared(given, capsys):
+    true = {"true": kept([np.array(1.0)]), "mistakes": {}}
+    positive = given(true, 1.0, judge=lambda values, x: float(values[0] > x - 1))
+    check(positive, lambda x: 7.0)
+    assert capsys.readouterr().out == "✓ hw1.double: your value 1 is the true value\n"
     with pytest.raises(AssertionError, match=r"your value: 0\n  true value: 1"):
-        check("hw1.positive", lambda x: -7.0)
+        check(positive, lambda x: -7.0)
+
+
+@pytest.mark.parametrize("place", [0, 700, 783])
+@pytest.mark.parametrize("by", [0.1, np.nan, np.inf])
+def test_one_wrong_number_among_many_is_found(given, place, by):
+    wrong = np.linspace(0, 1, 784)
+    long = given({"true": kept([wrong.copy()]), "mistakes": {}}, 1.0)
+    check(long, lambda x: np.linspace(0, 1, 784) + 1e-6)
+    wrong[place] += by
+    with pytest.raises(AssertionError, match=r"true value: \[0, .*, …\] of shape \(784,\)"):
+        check(long, lambda x: wrong)
 
 
 @pytest.mark.parametrize("name", ["hw9.kl", "hw1.kll", "kl", "", None, 3])
@@ -134,10 +140,9 @@ def test_hidden_examples_are_the_lecturers(double, tmp_path, monkeypatch):
 
 
 def test_a_failed_hidden_example_is_not_shown(double, tmp_path, monkeypatch):
-    (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden" / "hw1.py").write_text("import numpy as np\nEXAMPLES = {'hw1.double': [(np.ones(3) * 7,)]}\n")
-    (tmp_path / "student").mkdir()
-    monkeypatch.chdir(tmp_path / "student")
+    hidden = answers.Answer(lambda x: 2 * x, {"mind the sign": lambda x: -2 * x}, [(np.ones(3) * 7,)])
+    monkeypatch.setattr("answers.answer_of", lambda name: hidden)
+    monkeypatch.chdir(HOMEWORK / "source" / "hw1")
     with pytest.raises(AssertionError) as error:
         check(double, lambda x: -2 * x, hidden=True)
     assert str(error.value) == "✗ hw1.double, on an example of the grader's\n  hint: mind the sign"
@@ -146,14 +151,14 @@ def test_a_failed_hidden_example_is_not_shown(double, tmp_path, monkeypatch):
 # Fair
 
 
-@pytest.mark.parametrize(("name", "answer"), list(answers("RIGHT")))
+@pytest.mark.parametrize(("name", "answer"), list(tried("RIGHT")))
 def test_a_right_answer_passes_in_every_style(name, answer, at_home):
     check(name, answer)
     check(name, answer, hidden=True)
 
 
 @pytest.mark.filterwarnings("ignore")  # a wrong answer may divide by 0
-@pytest.mark.parametrize(("name", "answer"), list(answers("WRONG")))
+@pytest.mark.parametrize(("name", "answer"), list(tried("WRONG")))
 def test_a_wrong_answer_fails(name, answer, at_home):
     try:
         check(name, answer)
@@ -174,11 +179,11 @@ def test_a_usual_mistake_gets_its_hint(name, hint, mistaken):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_each_task_has_answers_mistakes_and_hidden_examples_of_its_own(name, at_home):
-    given = importlib.import_module(f"answers.{name.partition('.')[0]}")
+    given = importlib.import_module(f"tried.{name.partition('.')[0]}")
     assert len(given.RIGHT[name]) >= 3
     assert len(given.WRONG[name]) >= 5
     shown, hidden = (
-        [to_json(example) for example in those] for those in (task_of(name).examples, hidden_examples(name))
+        [to_json(example) for example in those] for those in (task_of(name).examples, answers.answer_of(name).hidden)
     )
     assert hidden
     assert not set(hidden) & set(shown)
@@ -186,8 +191,36 @@ def test_each_task_has_answers_mistakes_and_hidden_examples_of_its_own(name, at_
 
 @pytest.mark.parametrize("name", TASKS)
 def test_hidden_examples_can_be_sent(name, at_home):
-    for example in hidden_examples(name):
+    for example in answers.answer_of(name).hidden:
         np.testing.assert_equal(from_json(to_json(example)), tuple(example))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_numbers_of_the_package_are_those_of_the_lecturers_answers(name):
+    """If this fails, run `python homework/make_values.py`."""
+    task, stored = task_of(name), json.loads(make_values.PATH.read_text("utf-8"))[name]
+    for arguments, those in zip(task.examples, stored, strict=True):
+        fresh = answers.known(name, arguments)
+        assert list(fresh["mistakes"]) == list(those["mistakes"])
+        for new, old in [
+            (fresh["true"], those["true"]),
+            *((m, those["mistakes"][h]) for h, m in fresh["mistakes"].items()),
+        ]:
+            for one, other in zip(new, old, strict=True):
+                kind, near = ("sums", one["norm"]) if "sums" in one else ("numbers", 1)
+                assert one["shape"] == other["shape"]
+                np.testing.assert_allclose(one[kind], other[kind], task.rtol, task.atol + task.rtol * near)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in TASKS if not name.startswith("clinic")])
+def test_nothing_that_the_package_s_homework_holds_is_an_answer(name):
+    module = importlib.import_module(f"vae_keras.homework.{name.partition('.')[0]}")
+    own = [thing for thing in vars(module).values() if getattr(thing, "__module__", "") == module.__name__]
+    assert own
+    for thing in [*own, *vars(task_of(name)).values()]:
+        with pytest.raises(Exception):  # noqa: B017, PT011  an error of any kind
+            check(name, thing)
 
 
 # One source

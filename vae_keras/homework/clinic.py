@@ -371,41 +371,17 @@ def _first_line(error):
 # The tasks: two numbers for each example, 1 and 1 if the test passes on a healthy model and fails
 # on the sick one.
 
-RIGHT = object()  # stands for a right test
 HEALTHY = {"pass": 1, "fail": 0, "error": -1, "slow": -2}
 SICK = {"fail": 1, "pass": 0, "error": -1, "slow": -2}
 
 
 def _probe(number, test, seed, latent_dim, units):
-    if test is RIGHT:
-        return 1, 1
     size = {"seed": seed, "latent_dim": latent_dim, "units": units}
     return HEALTHY[outcome(test, None, **size).word], SICK[outcome(test, number, **size).word]
 
 
-def _passes(patient):
-    pass
-
-
-def _fails(patient):
-    raise AssertionError
-
-
-def _ends_in_error(patient):
-    raise ValueError
-
-
-def _task(number):
-    return Task(
-        right=RIGHT,
-        examples=[(3, 2, 8), (4, 4, 5)],  # seed, latent dimension, hidden units
-        mistakes={
-            f"it passes on the sick model, too: {ILLNESSES[number].hint}": _passes,
-            "a false alarm: it fails on a healthy model. What is true of every seed and size, and how exactly?": _fails,
-            "it ends with an error of its own: call it yourself, as in test(clinic.patient)": _ends_in_error,
-        },
-        probe=functools.partial(_probe, number),
-    )
-
-
-TASKS = {f"test_{number}": _task(number) for number in range(1, len(ILLNESSES))}
+TASKS = {
+    # seed, latent dimension, hidden units
+    f"test_{number}": Task([(3, 2, 8), (4, 4, 5)], functools.partial(_probe, number))
+    for number in range(1, len(ILLNESSES))
+}

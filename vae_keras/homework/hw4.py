@@ -1,11 +1,10 @@
-"""Assignment 4, after notebook 04: paths between codes, and how smooth the images on them are."""
+"""Homework 4, paths between codes: the examples that students see, and how answers are tried on them."""
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from vae_keras.homework import Task
-from vae_keras.measures import nearest_distance, step_lengths
-from vae_keras.paths import linear_path, spherical_path
+from vae_keras.measures import step_lengths
 
 AGREES_FROM = 0.6  # Spearman's rank correlation with the given measure
 RANDOM_WALKS = 40
@@ -150,91 +149,6 @@ def _numbers(answer, walks):
     return np.array([answer(walk) for walk in walks], "float64")
 
 
-# The usual mistakes
-
-
-def _unchecked_line(z_a, z_b, steps):
-    t = np.linspace(0, 1, steps)[:, None]
-    return (1 - t) * z_a + t * z_b
-
-
-def _line_that_rounds(z_a, z_b, steps):
-    linear_path(z_a, z_b, steps)  # its errors
-    return z_a + np.linspace(0, 1, steps)[:, None] * (z_b - z_a)
-
-
-def _line_without_its_end(z_a, z_b, steps):
-    linear_path(z_a, z_b, steps)  # its errors
-    return linear_path(z_a, z_b, steps + 1)[:-1]
-
-
-def _line_with_its_length(z_a, z_b, steps):
-    """The straight line, each code scaled to the norm that it should have: its direction turns unevenly."""
-    path, wanted = linear_path(z_a, z_b, steps), spherical_path(z_a, z_b, steps)
-    norms = np.linalg.norm(path, axis=1, keepdims=True)
-    return path * np.linalg.norm(wanted, axis=1, keepdims=True) / np.where(norms > 0, norms, 1)
-
-
-def _turn(z_a, z_b, steps, unit=True, tiny=0.0):
-    t = np.linspace(0, 1, steps)[:, None]
-    norm_a, norm_b = np.linalg.norm(z_a), np.linalg.norm(z_b)
-    u, v = z_a / max(norm_a, 1e-12), z_b / max(norm_b, 1e-12)
-    angle = np.arccos(np.clip(np.dot(u, v), -1, 1))
-    weights = (
-        np.sin((1 - t) * angle) / (np.sin(angle) + tiny),
-        np.sin(t * angle) / (np.sin(angle) + tiny),
-    )
-    if not unit:
-        return weights[0] * z_a + weights[1] * z_b
-    return ((1 - t) * norm_a + t * norm_b) * (weights[0] * u + weights[1] * v)
-
-
-def _turn_of_raw_codes(z_a, z_b, steps):
-    line = linear_path(z_a, z_b, steps)
-    straight = np.allclose(line, spherical_path(z_a, z_b, steps))
-    return line if straight else _turn(z_a, z_b, steps, unit=False)
-
-
-def _turn_without_the_line(z_a, z_b, steps):
-    linear_path(z_a, z_b, steps)  # its errors
-    return _turn(z_a, z_b, steps, tiny=1e-8)
-
-
-def _unchecked_turn(z_a, z_b, steps):
-    return spherical_path(z_a, z_b, steps) if steps > 1 and np.shape(z_a) == np.shape(z_b) else z_a
-
-
-def _decoded_pair_by_pair(decode, paths):
-    return np.stack([decode(path) for path in paths])
-
-
-def _decoded_and_mixed(decode, paths):
-    pairs, steps, latent = paths.shape
-    images = decode(paths.reshape(-1, latent))
-    return images.reshape(steps, pairs, *images.shape[1:]).swapaxes(0, 1)
-
-
-def _decoded_in_a_row(decode, paths):
-    return decode(paths.reshape(-1, paths.shape[-1]))
-
-
-def decode_paths(decode, paths):
-    """Codes `(pairs, steps, latent)` → images `(pairs, steps, 28, 28, 1)`, with one call of the decoder."""
-    images = decode(paths.reshape(-1, paths.shape[-1]))
-    return images.reshape(*paths.shape[:2], *images.shape[1:])
-
-
-def distance_to_real(path, real):
-    """Mean distance of a path's images, without its two ends, to the nearest real image each."""
-    return np.mean(nearest_distance(path[1:-1], real))
-
-
-def roughness(images):
-    """Standard deviation of the step lengths, divided by their mean."""
-    lengths = step_lengths(images)
-    return lengths.std() / lengths.mean()
-
-
 def _f32(*numbers):
     return np.array(numbers, "float32")
 
@@ -245,39 +159,18 @@ def _pictures(seed, count):
     return (noise * np.linspace(0.2, 1, count)[:, None, None, None]).astype("float32")
 
 
-NO_CHECK = (
-    "the 0 means that no ValueError was raised where the task wants one: for codes of different shape, codes that "
-    "are not vectors, or fewer than two steps. NumPy does not complain about all of these by itself."
-)
-
 TASKS = {
     "linear_path": Task(
-        right=linear_path,
-        probe=_path,
-        examples=[
+        [
             ("path", _f32(1, 2), _f32(3, -2), 5),
             ("path", _f32(1e20, 1), _f32(1, 2), 3),
             ("error", _f32(1), _f32(1, 2, 3), 5),
             ("error", _f32(1, 2), _f32(3, 4), 1),
         ],
-        mistakes={
-            "which code stands in your last row? Count the values of t, and look at the largest.": (
-                _line_without_its_end
-            ),
-            "at t = 0 the path should be at z_a.": lambda z_a, z_b, steps: linear_path(
-                z_b, z_a, steps
-            ),
-            "the last row should be z_b exactly. What is 1 − 1e20 for the computer, and what is left of the 1?": (
-                _line_that_rounds
-            ),
-            NO_CHECK: _unchecked_line,
-        },
+        _path,
     ),
     "spherical_path": Task(
-        right=spherical_path,
-        probe=_path,
-        atol=1e-4,  # float32, and sines of nearly equal angles
-        examples=[
+        [
             ("path", _f32(3, 0), _f32(0, 4), 4),
             ("path", _f32(1, 2, 2), _f32(-2, 1, 2), 5),
             ("path", _f32(1, 1, 4), _f32(2, 2, 8), 3),
@@ -286,64 +179,22 @@ TASKS = {
             ("error", _f32(1), _f32(1, 2, 3), 5),
             ("error", _f32(1, 2), _f32(3, 4), 1),
         ],
-        mistakes={
-            "print the norms along your path. They should go evenly from one end's to the other's; of what should "
-            "the turn be made, then?": _turn_of_raw_codes,
-            "the norms are right, the directions are not: print the angle between each row and the next.": (
-                _line_with_its_length
-            ),
-            "these two codes point the same way, or in opposite ways, or one is zero. What is your divisor there?": (
-                _turn_without_the_line
-            ),
-            NO_CHECK: _unchecked_turn,
-        },
+        _path,
+        atol=1e-4,  # float32, and sines of nearly equal angles
     ),
     "decode_paths": Task(
-        right=decode_paths,
-        probe=_decoded,
-        examples=[
+        [
             (
                 np.linspace(-1, 1, 12, dtype="float32").reshape(2, 2, 3),
                 np.linspace(-2, 2, 16, dtype="float32").reshape(2, 4, 2),
             )
         ],
-        mistakes={
-            "the last number counts the calls of the decoder: one is enough for all paths.": _decoded_pair_by_pair,
-            "the images are right, their places are not: which pair does the second image belong to?": (
-                _decoded_and_mixed
-            ),
-            "the images stand in one row. Which shape should come back?": _decoded_in_a_row,
-        },
+        _decoded,
     ),
-    "roughness": Task(
-        right=roughness,
-        probe=_ratings,
-        judge=_judged,
-        examples=[(0, 9), (10, 6)],
-        mistakes={
-            "half the contrast, half the roughness? Divide out how far the path goes in all.": (
-                lambda images: step_lengths(images).std()
-            ),
-            "the length of a path does not tell a jump from an even walk: look at the steps one by one.": (
-                lambda images: step_lengths(images).mean()
-            ),
-            "is a larger number rougher, or smoother?": lambda images: -roughness(images),
-            "this is the given measure, or a multiple of it. The task asks for another.": unevenness,
-        },
-    ),
+    "roughness": Task([(0, 9), (10, 6)], _ratings, _judged),
     "distance_to_real": Task(
-        right=distance_to_real,
-        probe=lambda answer, path, real: answer(path, real),  # with arrays, as the notebook does
+        [(_pictures(0, 5), _pictures(1, 7)), (_pictures(2, 3), _pictures(3, 4))],
+        lambda answer, path, real: answer(path, real),  # with arrays, as the notebook does
         rtol=1e-3,
-        examples=[(_pictures(0, 5), _pictures(1, 7)), (_pictures(2, 3), _pictures(3, 4))],
-        mistakes={
-            "the ends of a path are reconstructions of real images; which images are in between?": (
-                lambda path, real: np.mean(nearest_distance(path, real))
-            ),
-            "a distance is a length: which operation is still missing after the sum of squares?": (
-                lambda path, real: np.mean(nearest_distance(path[1:-1], real) ** 2)
-            ),
-            "sum or mean over the pixels?": lambda path, real: distance_to_real(path, real) / 28,
-        },
     ),
 }

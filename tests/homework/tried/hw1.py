@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from answers.hw1 import ANSWERS
 from keras import layers, ops
 
 from vae_keras.homework.hw1 import TASKS
@@ -210,7 +211,7 @@ RIGHT = {
 
 # Wrong
 
-distance, loss, networks, step, pca, reconstruct, ratio = (task.right for task in TASKS.values())
+distance, loss, networks, step, pca, reconstruct, ratio = (answer.right for answer in ANSWERS.values())
 
 
 def nothing(*given):
@@ -220,7 +221,7 @@ def nothing(*given):
 def visible(name, which=0):
     """The values of a visible example, whatever the arguments."""
     task = TASKS[name]
-    values = task.values(task.right, task.examples[which])
+    values = task.values(ANSWERS[name].right, task.examples[which])
     return lambda *given: values[0] if len(values) == 1 else tuple(values)
 
 
@@ -359,7 +360,7 @@ def median_image(x_train, n):
 
 WRONG = {
     "hw1.squared_distance": {
-        **TASKS["squared_distance"].mistakes,
+        **ANSWERS["squared_distance"].mistakes,
         "hard-coded": visible("squared_distance"),
         "None": nothing,
         "one image is no batch": lambda x, x_prime: np.squeeze(distance(x, x_prime)),
@@ -374,7 +375,7 @@ WRONG = {
         "mean over images": lambda x, x_prime: ops.mean(distance(x, x_prime)),
     },
     "hw1.empirical_loss": {
-        **TASKS["empirical_loss"].mistakes,
+        **ANSWERS["empirical_loss"].mistakes,
         "hard-coded": visible("empirical_loss"),
         "None": nothing,
         "each image its own": lambda x, encoder, decoder, size: distance(x, decoder(encoder(x))),
@@ -391,7 +392,7 @@ WRONG = {
         ),
     },
     "hw1.make_networks": {
-        **TASKS["make_networks"].mistakes,
+        **ANSWERS["make_networks"].mistakes,
         "None": nothing,
         "hard-coded n": fixed_n,
         "hard-coded hidden": fixed_hidden,
@@ -409,7 +410,7 @@ WRONG = {
         "encoder alone": lambda n, hidden: networks(n, hidden)[0],
     },
     "hw1.gradient_step": {
-        **TASKS["gradient_step"].mistakes,
+        **ANSWERS["gradient_step"].mistakes,
         "hard-coded": visible("gradient_step"),
         "None": nothing,
         "None, after a right step": lambda *given: nothing(step(*given)),
@@ -424,7 +425,7 @@ WRONG = {
         "two steps": lambda *given: (step(*given), step(*given))[0],
     },
     "hw1.fit_pca": {
-        **TASKS["fit_pca"].mistakes,
+        **ANSWERS["fit_pca"].mistakes,
         "hard-coded": visible("fit_pca"),
         "None": nothing,
         "least components": least_components,
@@ -444,7 +445,7 @@ WRONG = {
         "swapped": lambda x_train, n: pca(x_train, n)[::-1],
     },
     "hw1.pca_reconstruct": {
-        **TASKS["pca_reconstruct"].mistakes,
+        **ANSWERS["pca_reconstruct"].mistakes,
         "hard-coded": visible("pca_reconstruct"),
         "None": nothing,
         "codes": lambda x, mean, components: (x - mean) @ components.T,
@@ -463,7 +464,7 @@ WRONG = {
         "loss": lambda x, mean, components: np.mean(np.sum((x - reconstruct(x, mean, components)) ** 2, axis=1)),
     },
     "hw1.compression_ratio": {
-        **TASKS["compression_ratio"].mistakes,
+        **ANSWERS["compression_ratio"].mistakes,
         "hard-coded": visible("compression_ratio"),
         "None": nothing,
         "shape (1,)": lambda *given: np.array([ratio(*given)]),

@@ -1,0 +1,68 @@
+"""What the lecturer alone has: right answers, the usual mistakes, and the examples on which answers are graded.
+
+Students' package has numbers made of these, `vae_keras/homework/values.json`: `python homework/make_values.py`.
+"""
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from vae_keras.homework import ASSIGNMENTS, kept, task_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The lecturer's side of a `vae_keras.homework.Task`.
+
+    Args:
+        right: an answer that is right.
+        mistakes: hint → an answer with the mistake that the hint is about. The hint does not give the answer away.
+        hidden: the arguments, a tuple each, on which answers are graded.
+        numbers: answer → what it gives, where that is known without trying it.
+    """
+
+    right: Any
+    mistakes: dict[str, Any]
+    hidden: Sequence[tuple]
+    numbers: dict[Any, tuple] = dataclasses.field(default_factory=dict)
+
+
+def answer_of(name):
+    """The `Answer` of a task such as "hw2.kl"."""
+    assignment, _, task = name.partition(".")
+    return importlib.import_module(f"answers.{assignment}").ANSWERS[task]
+
+
+def names():
+    """All tasks, as students name them: "hw1.squared_distance", … ."""
+    return [f"{name}.{task}" for name in ASSIGNMENTS for task in importlib.import_module(f"answers.{name}").ANSWERS]
+
+
+def known(name, arguments):
+    """What is true of an example, and what the usual mistakes give: as `Task.fault` wants it."""
+    task, answer = task_of(name), answer_of(name)
+
+    def numbers(of):
+        values = answer.numbers[of] if of in answer.numbers else task.values(of, arguments)
+        return kept(task.judged(values, arguments))
+
+    mistakes = {hint: numbers(mistaken) for hint, mistaken in answer.mistakes.items()}
+    return {"true": numbers(answer.right), "mistakes": mistakes}
+
+
+@functools.cache
+def hidden_known(name):
+    """`known` of each hidden example of a task."""
+    return [known(name, arguments) for arguments in answer_of(name).hidden]
+
+
+def check_hidden(name, answer):
+    """Raise an AssertionError if an answer is wrong for a hidden example; its text says nothing of the example."""
+    task = task_of(name)
+    for arguments, those in zip(answer_of(name).hidden, hidden_known(name), strict=True):
+        hint = task.fault(task.judged(task.values(answer, arguments), arguments), those)
+        if hint is not None:
+            text = f"✗ {name}, on an example of the grader's"
+            raise AssertionError(text + f"\n  hint: {hint}" * bool(hint))
