@@ -5,6 +5,7 @@ kept in the folder that VAE_KERAS_SCREENSHOTS names.
 """
 
 import contextlib
+import itertools
 import math
 import os
 import pathlib
@@ -76,6 +77,16 @@ COUNT_WHAT_IS_SAID = """() => {
     const live = document.querySelector('[role=status]');
     new MutationObserver(() => window.said.push(live.textContent)).observe(live, { childList: true });
 }"""
+IN_THE_PLANE = """() => {
+    const boxes = [...document.querySelectorAll('.plane :is(.class-name, .flag)')].map(element => {
+        const box = element.getBBox(), { e, f } = element.transform.baseVal.consolidate().matrix;
+        return [box.x + e, box.x + box.width + e, box.y + f, box.y + box.height + f];
+    });
+    const inOrder = [...document.querySelector('.plane .marker').parentNode.children].map(e => e.classList[0]);
+    return [boxes, inOrder];
+}"""
+COLOURS = """() => ['.plane .class-name text', '.plane .paper'].map(name => [...document.querySelectorAll(name)].map(
+    element => getComputedStyle(element).fill.match(/[0-9]+/g).map(Number)))"""
 TOUR_AND_LIT = """() => {
     const [tour, ...lit] = [...document.querySelectorAll('.tour, .lit')].map(e => e.getBoundingClientRect());
     const seen = lit.filter(box => box.height).map(box => [box.top, box.bottom]);
@@ -244,6 +255,13 @@ def numbers(explorer, name):
 def image(explorer, canvas="[data-role=reconstruction]"):
     """The pixels of the decoded image."""
     return explorer.locator(canvas).evaluate("c => c.getContext('2d').getImageData(0, 0, 28, 28).data.join()")
+
+
+def contrast(one, other):
+    """Of two colours in sRGB, as WCAG 2.2 defines it."""
+    weights, linear = (0.2126, 0.7152, 0.0722), lambda v: v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+    dark, light = sorted(sum(w * linear(v / 255) for w, v in zip(weights, c, strict=True)) for c in (one, other))
+    return (light + 0.05) / (dark + 0.05)
 
 
 def stroke(page, canvas, points):
@@ -519,6 +537,26 @@ class TestModels:
             images.add(image(explorer))
         assert len(images) == 7
         assert last(explorer)["z"] == [2] * 6
+
+
+class TestPlane:
+    def test_names_cover_neither_each_other_nor_the_pins(self, page, opened):
+        explorer = opened("plane")
+        explorer.locator(".strip button").nth(3).click()
+        boxes, in_order = page.evaluate(IN_THE_PLANE)
+        assert len(boxes) == 12
+        *pairs, _ = itertools.combinations(boxes, 2)  # all but the pins'
+        for a, b in pairs:
+            assert a[0] >= b[1] or b[0] >= a[1] or a[2] >= b[3] or b[2] >= a[3], (a, b)
+        assert in_order[-3:] == ["flag", "flag", "marker"]
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_names_can_be_read(self, page, opened, scheme):
+        page.emulate_media(color_scheme=scheme)
+        opened("plane")
+        names, (paper,) = page.evaluate(COLOURS)
+        assert len(names) == 10
+        assert all(contrast(name, paper) >= 4.5 for name in names)
 
 
 class TestWalk:

@@ -10,7 +10,8 @@ const THROWN = 60; // draws of epsilon that leave a dot
 const FIRST = [0.8, -0.6]; // epsilon before the die is thrown
 const ROW = 10; // images to choose from, side by side
 const SHORT = 12; // letters, at most, of a class's name in the plane
-const LETTER = 8; // a letter's width there, about
+const LETTER = 9; // a letter's width there, about
+const BESIDE = 16; // and that of the dot beside it, in the class's colour
 const BLUE = "#0072b2", ORANGE = "#d55e00";
 const QUIET = 600; // milliseconds without a change, before a screen reader is told of the last
 
@@ -76,6 +77,19 @@ function paint(canvas, pixels, colours = toRGBA) {
 // Where a code's coordinate, and where a code, stands in a square of this size that shows a model's plane.
 const along = ({ order, centre, extent }, size, axis, v) => (((axis ? -1 : 1) * (v - centre[order[axis]])) / extent + 1) * (size / 2);
 const inSquare = (model, size, code) => [0, 1].map((axis) => along(model, size, axis, code[model.order[axis]]));
+
+// Where names stand, one after the other: each at its own place or, where that is taken, at the nearest free one around
+// it. Names and what is taken are boxes: a middle (x, y), half a width w and half a height h.
+const apart = (a, b) => Math.abs(a.x - b.x) >= a.w + b.w || Math.abs(a.y - b.y) >= a.h + b.h;
+const NUDGES = [0, 10, 16, 22, 30, 40, 50].flatMap((r) => Array.from({ length: 12 }, (_, i) => [r * Math.sin((i * Math.PI) / 6), r * Math.cos((i * Math.PI) / 6)]));
+export function arranged(names, taken, size) {
+  return names.map(({ x, y, w, h }) => {
+    const places = NUDGES.map(([right, down]) => ({ x: clamp(x + right, w, size - w), y: clamp(y + down, h, size - h), w, h }));
+    const place = places.find((one) => taken.every((other) => apart(one, other))) ?? places[0];
+    taken = [...taken, place];
+    return place;
+  });
+}
 
 function drawCloud(cloud, places) {
   cloud.replaceChildren();
@@ -154,7 +168,7 @@ function attachGraph(parent, throwDie) {
 
 function attachPlane(parent, data, { moveTo, pick }) {
   const plane = attach(parent, "svg", { viewBox: "0 0 400 400", class: "plane", tabindex: 0, role: "application", "data-role": "plane", "data-part": "plane" });
-  let model, extent, z;
+  let model, extent, z, shares; // shares: where the prior's are written
   const middleOf = (axis) => model.centre[model.order[axis]];
   const bounded = (v, axis) => middleOf(axis) + clamp(v - middleOf(axis), -extent, extent);
   const fromPlane = (at, axis) => bounded(middleOf(axis) + (axis ? -1 : 1) * (at / (SIZE / 2) - 1) * extent, axis);
@@ -168,10 +182,12 @@ function attachPlane(parent, data, { moveTo, pick }) {
   const points = data.labels.map((c) => attach(inside, "circle", { class: "point", r: 2, fill: data.colours[c] }));
   const route = attach(inside, "polyline", { class: "route" });
   const names = data.classes.slice(0, data.models[0].medians.length).map((title, c) => {
-    const letters = [...title], style = `fill: ${data.colours[c]}; font-size: ${letters.length > 2 ? 13 : 18}px`;
+    const letters = [...title], name = attach(inside, "g", { class: "class-name" });
     const text = letters.length > SHORT ? letters.slice(0, SHORT - 1).join("") + "…" : title;
-    const room = [(LETTER * Math.min(letters.length, SHORT)) / 2, LETTER]; // else the plane's edge would cut it
-    return { room, name: attach(inside, "text", { class: "class-name", style }, text) };
+    const w = (BESIDE + LETTER * Math.min(letters.length, SHORT)) / 2;
+    if (title) attach(name, "circle", { cx: 7 - w, r: 5, fill: data.colours[c] });
+    attach(name, "text", { x: BESIDE - 2 - w }, text);
+    return { name, w };
   });
   const cloud = attach(inside, "g", { class: "cloud" });
   const ellipse = attach(inside, "ellipse", { class: "ellipse" });
@@ -203,10 +219,13 @@ function attachPlane(parent, data, { moveTo, pick }) {
       }
     }
     prior.replaceChildren();
+    shares = [];
     if (model.kind === "VAE")
       for (const [radius, share] of Object.entries(CIRCLES)) {
+        const x = SIZE / 2, y = SIZE / 2 + long(radius) - 8;
         attach(prior, "circle", { class: "prior", cx: SIZE / 2, cy: SIZE / 2, r: long(radius) });
-        if (long(1) > 20) attach(prior, "text", { class: "prior-name", x: SIZE / 2, y: SIZE / 2 + long(radius) - 8 }, share);
+        if (long(1) > 20) attach(prior, "text", { class: "prior-name", x, y }, share);
+        if (long(1) > 20) shares.push({ x, y, w: 15, h: 7 });
       }
     model.order.slice(0, 2).forEach((dimension, axis) => (axes[axis].textContent = zName(dimension)));
     points.forEach((point, i) => {
@@ -214,10 +233,23 @@ function attachPlane(parent, data, { moveTo, pick }) {
       point.style.cx = `${x}px`;
       point.style.cy = `${y}px`;
     });
-    names.forEach(({ name, room }, c) => {
-      const [x, y] = inPlane(model.medians[c]).map((v, i) => Math.max(room[i], Math.min(SIZE - room[i], v)));
-      name.setAttribute("transform", `translate(${x} ${y})`);
+  }
+
+  // Pins lean to their sides where they would hide each other; names make room for them, and for the marker at their tips.
+  function pin(ends) {
+    const places = ends.map(inPlane), near = ends.length > 1 && Math.hypot(places[0][0] - places[1][0], places[0][1] - places[1][1]) < 24;
+    flags.forEach((flag, i) => {
+      const lean = near ? (i ? 40 : -40) : 0;
+      flag.style.display = ends.length > 1 ? "" : "none";
+      if (ends.length > 1) flag.setAttribute("transform", `translate(${places[i].join(" ")}) rotate(${lean})`);
+      flag.lastChild.setAttribute("transform", `rotate(${-lean} 0 -18)`);
     });
+    const taken = places.map(([x, y], i) => ({ x: x + (near ? 6 * (2 * i - 1) : 0), y: y - 9, w: near ? 16 : 10, h: 18 }));
+    const medians = names.map(({ w }, c) => {
+      const [x, y] = inPlane(model.medians[c]);
+      return { x, y, w, h: 9 };
+    });
+    arranged(medians, [...shares, ...taken], SIZE).forEach(({ x, y }, c) => names[c].name.setAttribute("transform", `translate(${x} ${y})`));
   }
 
   function update(state, ends, path) {
@@ -231,10 +263,7 @@ function attachPlane(parent, data, { moveTo, pick }) {
       for (const [name, value] of Object.entries({ cx, cy, rx, ry })) ellipse.setAttribute(name, value);
     }
     drawCloud(cloud, vae ? state.thrown.map((draw) => inPlane(state.mu.map((m, j) => m + state.sigma[j] * draw[j]))) : []);
-    flags.forEach((flag, i) => {
-      flag.style.display = ends[i] ? "" : "none";
-      if (ends[i]) place(flag, ends[i]);
-    });
+    pin(ends);
     route.setAttribute("points", path.map((code) => inPlane(code).join()).join(" "));
     const coordinates = model.order.slice(0, 2).map((j) => `${zName(j)} = ${rounded(z[j]).replace("-", "−")}`).join(", ");
     plane.setAttribute("aria-label", `Latent plane, ${coordinates}. Drag, or press the arrow keys, to move z.`);
@@ -768,7 +797,7 @@ async function render({ model: told, el }) {
     output.update(x, state);
     const between = ends.length === 2;
     const route = between ? Array.from({ length: 51 }, (_, i) => pathOf(i / 50, walk.kind())) : [];
-    plane.update(state, between ? ends.map(({ code }) => code) : [], route);
+    plane.update(state, ends.map(({ code }) => code), route);
     updateLens(state, model.order);
     updateCards(states, shown);
     markRow(index);
