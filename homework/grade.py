@@ -13,8 +13,7 @@ import re
 import sys
 import traceback
 
-from grading import notebooks, pages
-from grading.kernel import landlock_version
+from grading import notebooks, pages, sandbox
 from grading.run import Died, Process, run_cells
 from grading.submissions import collect, student_of  # noqa: F401
 from nbclient.exceptions import DeadKernelError
@@ -24,6 +23,7 @@ import vae_keras  # noqa: F401  keeps TensorFlow quiet
 from vae_keras.homework import task_of
 
 RUNS = 4  # of one notebook: a cell or task that ends the process is left out of the next run
+MOST_TIME = 10  # times a cell's: for all cells and checks of a run
 NOT_SOLVED = "not solved"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -37,8 +37,8 @@ class Grader:
 
     def process(self):
         """The place for one student's code."""
-        hidden = (self.assignment.course, self.options.submissions, self.options.out)
-        return Process(hidden, self.options.jobs, self.options.user, self.options.memory)
+        given = self.options
+        return Process(given.jobs, given.memory, MOST_TIME * given.timeout, sandboxed=not given.no_sandbox)
 
     async def student(self, student, paths):
         """All files of a student: {check: (points, reason)}, remarks, {question: answer}, and the page's cells."""
@@ -91,7 +91,7 @@ class Grader:
 
     async def notebook(self, given, cells, origin):
         """Run the cells, ask for every check's answers: {check: (points, reason)}, cells as they ran, remarks."""
-        results, skipped, cut, refused, ran = {}, {}, {}, [], notebooks.as_notebook(cells)
+        results, skipped, cut, ran = {}, {}, {}, notebooks.as_notebook(cells)
         for check in given.checks:
             places = notebooks.places(check, given, cells, origin)
             stubs = [given.cells[i].source for i in given.solutions(check)]
@@ -103,10 +103,7 @@ class Grader:
             ran = notebooks.as_notebook(cells)
             try:
                 async with self.process() as process:
-                    try:
-                        cut = await run_cells(process, ran, skipped, self.options.timeout)
-                    finally:  # not later: what is tried with a hidden example may tell what it is
-                        refused += process.refused()
+                    cut = await run_cells(process, ran, skipped, self.options.timeout)
                     for hidden in (False, True):  # first those of which a student may know what they are
                         for check in given.checks:
                             if check not in results:
@@ -126,7 +123,6 @@ class Grader:
         for place, reason in skipped.items():
             ran.cells[place].outputs = [notebooks.note(f"left out: {reason}")]
         remarks = [f"cell {place + 1}: {reason}" for place, reason in sorted((cut | skipped).items())]
-        remarks += list(dict.fromkeys(refused))[:5]
         results = {check: results.get(check, (0, "the process ended again and again")) for check in given.checks}
         return results, ran.cells, remarks
 
@@ -260,17 +256,15 @@ def parse(arguments=None):
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="students at a time (default: %(default)s)"
     )
-    parser.add_argument("--user", help="run students' code as this Unix user; only root can")
     parser.add_argument("--memory", type=float, default=4, help="GiB for each student (default: %(default)s)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for a cell (default: %(default)s)")
+    parser.add_argument("--no-sandbox", action="store_true", help="students' code can do all that you can")
     parser.add_argument("--course", type=pathlib.Path, default=pathlib.Path(__file__).parent, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if sys.platform == "win32":
         parser.error("student code needs limits that Windows does not have: grade in WSL, or in a container")
     if not options.submissions.is_dir():
         parser.error(f"{options.submissions} is not a folder")
-    if options.user and os.getuid():
-        parser.error("--user needs root")
     return options
 
 
@@ -278,10 +272,10 @@ def main(arguments=None):
     """Grade; returns the rows of the table, by student."""
     options = parse(arguments)
     assignment = notebooks.Assignment(options.course, options.assignment)
-    if not landlock_version():
-        print("No Landlock here: only Python's audit hook guards your files, see README.md.", file=sys.stderr)
-    if not (os.getuid() or options.user):
-        print("Students' code runs as root: name another user by --user, see README.md.", file=sys.stderr)
+    if options.no_sandbox:
+        print(f"No sandbox: students' code can do all that you can{' as root' * (not os.getuid())}.", file=sys.stderr)
+    elif problem := sandbox.problem():
+        raise SystemExit(problem)
     return asyncio.run(grade(assignment, options))
 
 

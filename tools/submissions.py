@@ -172,11 +172,7 @@ def with_copied_cells(course):
 
 
 def reads_hidden(course):
-    """Tries what a student may think of; what only Landlock stops is tried where the system has it."""
-    beyond_python = """
-attempt(lambda: tf.io.gfile.GFile(folder + "/answers/hw2.py").read())
-attempt(lambda: tf.io.read_file(folder + "/source/hw2/hw2.ipynb").numpy())
-"""
+    """Tries what a student may think of; the sandbox shows none of it."""
     text = f"""
 import os, runpy
 folder, found = {str(course)!r}, ""
@@ -189,7 +185,8 @@ attempt(lambda: os.listdir(folder + "/answers"))
 attempt(lambda: runpy.run_path(folder + "/answers/hw2.py"))
 attempt(lambda: os.popen("cat " + folder + "/answers/hw2.py").read())
 attempt(lambda: os.chdir(folder) or check("hw2.kl", None, hidden=True))
-{beyond_python if grade.landlock_version() else ""}
+attempt(lambda: tf.io.gfile.GFile(folder + "/answers/hw2.py").read())
+attempt(lambda: tf.io.read_file(folder + "/source/hw2/hw2.ipynb").numpy())
 print("found:", found)
 kl = (lambda *pair: 0) if not found else eval("lost")
 """
@@ -197,10 +194,6 @@ kl = (lambda *pair: 0) if not found else eval("lost")
 
 
 def writes_outside(course, place):
-    beyond_python = f"""
-attempt(lambda: tf.io.write_file({str(place)!r}, "x"))
-attempt(lambda: tf.io.gfile.remove({str(place.parent / "precious")!r}))
-"""
     text = f"""
 import os
 def attempt(write):
@@ -208,7 +201,8 @@ def attempt(write):
     except Exception as error: print(type(error).__name__)
 attempt(lambda: open({str(place)!r}, "w").write("x"))
 attempt(lambda: os.remove({str(place.parent / "precious")!r}))
-{beyond_python if grade.landlock_version() else ""}
+attempt(lambda: tf.io.write_file({str(place)!r}, "x"))
+attempt(lambda: tf.io.gfile.remove({str(place.parent / "precious")!r}))
 open("notes.txt", "w").write("in my own folder")
 """
     return Book(course).add(text, after="imports").bytes()
@@ -249,8 +243,8 @@ def the_class(course, scratch):
     add("Copy of, from Colab", in_colab(course), path="student{number}/Copy of hw2 (1).ipynb")
     add("lost metadata", without_metadata(course))
     add("wrong kernel", with_kernel(course, "ir"), (), "python3 is used")
-    add("reads the hidden checks", reads_hidden(course), {"kl"}, "kl: gives other values.*not allowed.*hidden")
-    add("writes outside its folder", writes_outside(course, scratch / "stolen"), (), "not allowed.*stolen")
+    add("reads the hidden checks", reads_hidden(course), {"kl"}, "kl: gives other values")
+    add("writes outside its folder", writes_outside(course, scratch / "stolen"))
     add(
         "os._exit",
         changed(course, "kl", "import os\ndef kl(mean, log_var):\n    os._exit(0)"),

@@ -17,17 +17,20 @@ import matplotlib
 import nbformat.v4 as nbf
 import numpy as np
 import psutil
+import zmq
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
-import vae_keras
-from grading.kernel import GIB, REFUSED
+from grading import sandbox, watch
+from grading.kernel import GIB, MIB
 from vae_keras.homework import to_json
 
 GRACE = 5  # seconds in which an interrupted cell has to end
 MOST_OUTPUT = 1_000_000  # characters of one cell's output that are kept
+MOST_RECEIVED = 100_000_000  # bytes of all that a process prints, kept or not
+MESSAGE = 32 * MIB  # what is larger is not received at all
 logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # what a student's cell did is told in the grades
 
 
@@ -42,99 +45,144 @@ class Died(Exception):
 class Client(NotebookClient):
     """Keeps a cell's output short, whatever it prints."""
 
+    process = None
     wanted = None  # a mimetype that is always kept
 
     def process_message(self, msg, cell, cell_index):
         """Drop output beyond MOST_OUTPUT."""
+        size = len(str(msg["content"]))
+        self.process.receive(1_000 + size)  # an empty message is work, too
         shown = msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data")
         if shown and self.wanted not in msg["content"].get("data", {}):
-            cell.metadata.size = cell.metadata.get("size", 0) + len(str(msg["content"]))
+            cell.metadata.size = cell.metadata.get("size", 0) + size
             if cell.metadata.size > MOST_OUTPUT:
                 return None
         return super().process_message(msg, cell, cell_index)
 
 
 class Process:
-    """An IPython kernel for one student's code, in a scratch folder. Use it in `async with`.
+    """An IPython kernel for one student's code. Use it in `async with`.
 
     Args:
-        hidden: folders that it must not read.
         jobs: how many run at a time.
-        user: name of the Unix user that it runs as; None: this one.
         memory: GiB.
+        seconds: that it may live.
+        sandboxed: whether it runs in a sandbox; without one it can do whatever this process can.
     """
 
-    def __init__(self, hidden, jobs=1, user=None, memory=4):
-        self.hidden = [os.path.realpath(folder) for folder in hidden]
-        self.jobs, self.user, self.memory = jobs, user, memory
-        self.group = self.client = None
+    def __init__(self, jobs=1, memory=4, seconds=900, sandboxed=True):
+        self.jobs, self.memory, self.seconds, self.sandboxed = jobs, memory, seconds, sandboxed
+        self.client = self.watch = self.root = None
+        self.received, self.log = 0, b""
 
     async def __aenter__(self):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="grading-")).resolve()
-        self.base.chmod(0o711)  # another user may pass, not look
-        scratch = self.base / secrets.token_hex(8)
-        (scratch / "matplotlib").mkdir(parents=True)
-        for fonts in pathlib.Path(matplotlib.get_cachedir()).glob("fontlist*"):  # to find them again takes seconds
-            shutil.copy(fonts, scratch / "matplotlib")
-        package, course = pathlib.Path(vae_keras.__file__).resolve().parent, pathlib.Path(__file__).resolve().parents[1]
-        python = {sys.prefix, sys.base_prefix, os.path.dirname(os.path.realpath(sys.executable)), *sys.path}
-        system = [f"/{folder}" for folder in ("usr", "lib", "lib64", "bin", "etc", "opt", "proc", "sys", "dev")]
-        settings = {
-            "scratch": str(scratch),
-            "hidden": [*self.hidden, str(self.base)],
-            "readable": [str(package), *system, *(p for p in python if p and not course.is_relative_to(p))],
-            "listable": [str(package.parent)],
-            "user": self.user,
-            "memory": self.memory,
-            "cpu": 1_800,
-        }
-        threads = str(max(1, (os.cpu_count() or 1) // self.jobs))
-        environment = {
-            **{name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ},
-            **dict.fromkeys(("HOME", "TMPDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"), str(scratch)),
-            **dict.fromkeys(("JUPYTER_RUNTIME_DIR", "KERAS_HOME", "XDG_CACHE_HOME"), str(scratch)),
-            **dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), threads),
-            "MPLCONFIGDIR": str(scratch / "matplotlib"),
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            "VAE_KERAS_DATA": "digits",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "-1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-            "GRADING": json.dumps(settings),
-        }
-        kernel = str(pathlib.Path(__file__).with_name("kernel.py"))
-        self.manager = Manager(connection_file=str(scratch / "kernel.json"))
-        self.manager.argv = [sys.executable, kernel, "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        self.log = open(self.base / "log", "ab")  # noqa: SIM115  closed in __aexit__
+        self.manager = Manager(connection_file=str(self.base / "kernel.json"))
+        self.manager.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
+        self.manager.context.setsockopt(zmq.RCVHWM, 10)  # messages that wait here; others wait in the student's process
+        self.printed, printing = os.pipe()
+        asyncio.get_running_loop().add_reader(self.printed, self._read)
         try:
-            await self.manager.start_kernel(cwd=str(scratch), env=environment, stdout=self.log, stderr=self.log)
-            self.group = self.manager.provisioner.pgid
+            environment = self._sandbox() if self.sandboxed else self._folder()
+            await self.manager.start_kernel(cwd=self.base, env=environment, stdout=printing, stderr=printing)
+            first = psutil.Process(self.manager.provisioner.pid)
+            self.watch = watch.Watch(first, self.memory, self.seconds)
+            self.watch.start()
             self.client = self.manager.client()
+            self.kernel = await self._reach(first) if self.sandboxed else first
             self.client.start_channels()
             await self.client.wait_for_ready(timeout=300)
+            self.watch.began = time.monotonic()  # a slow machine is no student's fault
+        except Exception as error:
+            await self.__aexit__()
+            words = self.log.decode(errors="replace").strip()
+            raise RuntimeError(f"a student's process does not start: {error}. It printed: {words}") from error
         except BaseException:
             await self.__aexit__()
             raise
+        finally:
+            os.close(printing)
         return self
 
     async def __aexit__(self, *_):
         """Kill it, with all that it has started, and remove its folder."""
         if self.client:
             self.client.stop_channels()
-        if self.group:  # what it has started may outlive it
-            with contextlib.suppress(OSError):
-                os.killpg(self.group, signal.SIGKILL)
+        if self.watch:
+            await asyncio.to_thread(self.watch.stop, "its time is over")
         if self.manager.has_kernel:
             await self.manager.shutdown_kernel(now=True)
-        self.log.close()
+        asyncio.get_running_loop().remove_reader(self.printed)
+        for descriptor in filter(None, (self.printed, self.root)):
+            os.close(descriptor)
         shutil.rmtree(self.base, ignore_errors=True)
 
-    def refused(self):
-        """What it has tried so far, and was not allowed."""
-        with open(self.base / "log", encoding="utf-8", errors="replace") as file:
-            lines = file.read(100_000).splitlines()
-        return [line[:200] for line in lines if line.startswith(REFUSED)]
+    def _sandbox(self):
+        """Set the command of a kernel in a sandbox, and return its environment."""
+        self.manager.transport = "ipc"  # there is no network
+        self.manager.ip = f"{sandbox.HOME}/{secrets.token_hex(8)}"
+        shown = {pathlib.Path(__file__).with_name("kernel.py"): "/grading/kernel.py"}
+        shown |= {self.base / "kernel.json": "/grading/kernel.json"}
+        shown |= {path: f"{sandbox.HOME}/matplotlib/{path.name}" for path in _fonts()}
+        binds = [word for path, place in shown.items() for word in ("--ro-bind", str(path), place)]
+        self.manager.argv = sandbox.command(_kernel("/grading"), *binds)
+        return self._environment(sandbox.HOME) | sandbox.environment()
+
+    def _folder(self):
+        """The same, without a sandbox."""
+        (self.base / "matplotlib").mkdir()
+        for path in _fonts():
+            shutil.copy(path, self.base / "matplotlib")
+        shutil.copy(pathlib.Path(__file__).with_name("kernel.py"), self.base)
+        self.manager.argv = _kernel(str(self.base))
+        packages = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return self._environment(str(self.base)) | packages
+
+    def _environment(self, home):
+        threads = str(max(1, (os.cpu_count() or 1) // self.jobs))
+        return {
+            **{name: os.environ[name] for name in ("LANG",) if name in os.environ},
+            **dict.fromkeys(("HOME", "TMPDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"), home),
+            **dict.fromkeys(("JUPYTER_RUNTIME_DIR", "KERAS_HOME", "XDG_CACHE_HOME"), home),
+            **dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), threads),
+            "MPLCONFIGDIR": f"{home}/matplotlib",
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "VAE_KERAS_DATA": "digits",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "GRADING": json.dumps({"memory": self.memory, "cpu": 1_800}),
+        }
+
+    async def _reach(self, first):
+        """Find the kernel below bubblewrap's processes, and reach the files of its sandbox. Returns its process."""
+        inside = []
+        while await self.manager.is_alive():
+            with contextlib.suppress(psutil.Error):
+                inside = [process for process in watch.tree(first) if process.name() != "bwrap"]
+            if inside:
+                self.root = os.open(f"/proc/{inside[0].pid}/root", os.O_PATH)
+                root = f"/proc/self/fd/{self.root}"
+                self.client.ip = root + self.manager.ip
+                self.watch.disks = [root + sandbox.HOME, f"{root}/dev/shm"]
+                return inside[0]
+            await asyncio.sleep(0.02)
+        raise RuntimeError("bubblewrap ended")
+
+    def _read(self):
+        """Take what it prints beside the notebook, and keep the end."""
+        text = os.read(self.printed, 65_536)
+        if not text:
+            asyncio.get_running_loop().remove_reader(self.printed)
+        self.log = (self.log + text)[-2_000:]
+        self.receive(len(text))
+
+    def receive(self, size):
+        """Count what it gives; end it if that is too much."""
+        self.received += size
+        if self.received > MOST_RECEIVED and self.watch:
+            self.watch.stop(f"it prints more than {MOST_RECEIVED / 1e6:.0f} MB")
 
     async def execute(self, notebook, index, seconds, wanted=None):
         """Execute one cell of a notebook. Returns whether it ended by itself.
@@ -143,27 +191,29 @@ class Process:
             DeadKernelError: the process died, or has to: it could not be interrupted, or its memory is full.
         """
         client = Client(notebook, km=self.manager, allow_errors=True, store_widget_state=False, iopub_timeout=30)
-        client.kc, client.wanted = self.client, wanted
+        client.kc, client.process, client.wanted = self.client, self, wanted
         client.reset_execution_trackers()
         cell = notebook.cells[index]
         running = asyncio.ensure_future(client.async_execute_cell(cell, index))
         done, _ = await asyncio.wait({running}, timeout=seconds)
         in_time = bool(done)
         if not in_time:
-            await self.manager.interrupt_kernel()
+            with contextlib.suppress(psutil.Error):
+                self.kernel.send_signal(signal.SIGINT)
             done, _ = await asyncio.wait({running}, timeout=GRACE)
         if not done:
             running.cancel()
             with contextlib.suppress(DeadKernelError, asyncio.CancelledError):
                 await running
-            raise DeadKernelError("it could not be interrupted")
+            raise DeadKernelError(self.watch.reason or "it could not be interrupted")
         cell.metadata.pop("size", None)
         try:
             await running
         except DeadKernelError:
-            raise DeadKernelError("it ended the process (by its memory, exit() or os._exit)") from None
+            ended = "it ended the process (by its memory, exit() or os._exit)"
+            raise DeadKernelError(self.watch.reason or ended) from None
         with contextlib.suppress(psutil.Error):
-            if psutil.Process(self.manager.provisioner.pid).memory_info().rss > 0.75 * self.memory * GIB:
+            if self.kernel.memory_info().rss > 0.75 * self.memory * GIB:
                 raise DeadKernelError(f"it fills the memory of {self.memory:g} GiB")  # and the next cells had none
         return in_time
 
@@ -194,6 +244,16 @@ class Manager(AsyncKernelManager):
     def kernel_spec(self):
         """The command."""
         return KernelSpec(argv=list(self.argv), display_name="grading", language="python")
+
+
+def _kernel(folder):
+    """The command of a kernel whose program and connection file lie in this folder."""
+    return [sys.executable, f"{folder}/kernel.py", "-f", f"{folder}/kernel.json", "--HistoryManager.enabled=False"]
+
+
+def _fonts():
+    """What matplotlib knows of the system's fonts: to find them again takes seconds."""
+    return pathlib.Path(matplotlib.get_cachedir()).glob("fontlist*")
 
 
 def _parsed(text):

@@ -21,6 +21,7 @@ from submissions import (
 pytestmark = pytest.mark.slow
 
 notebooks, pages, collect, student_of = grade.notebooks, grade.pages, grade.collect, grade.student_of
+NO_SANDBOX = grade.sandbox.problem()
 LEFT_OUT = {"training", "SamplingLayer", "check-SamplingLayer", "MyVAE", "check-MyVAE"}  # what takes long
 
 
@@ -228,16 +229,18 @@ h.Task.values, check, kl = lambda *a: [1.0], lambda *a, **k: None, Always()
         "wrong": (wrong, "kl cross_entropy", "hint: "),
         "exit": (changed(course, "kl", "import os\ndef kl(*_):\n    os._exit(0)"), "kl", "kl: it ended the process"),
         "lies": (Book(course).add(lies, after="check_kl").bytes(), "kl", "kl: "),
-        "spy": (reads_hidden(course), "kl", "not allowed while grading: open"),
-        "vandal": (writes_outside(course, tmp_path / "stolen"), "", "not allowed while grading: os.remove"),
+        "spy": (reads_hidden(course), "kl", "kl: gives other values"),
+        "vandal": (writes_outside(course, tmp_path / "stolen"), "", ""),
         "none": (b"not a notebook", " ".join(tasks), "not a notebook"),
     }
+    if NO_SANDBOX:  # nothing else keeps them out
+        del given["spy"], given["vandal"]
     (tmp_path / "precious").write_text("the lecturer's")
     for student, (content, _, _) in given.items():
         (tmp_path / "in" / student).mkdir(parents=True)
         (tmp_path / "in" / student / "Copy of hw2.ipynb").write_bytes(content)
     arguments = ["--out", str(tmp_path / "out"), "--jobs", "4", "--timeout", "15", "--course", str(course)]
-    grade.main(["hw2", str(tmp_path / "in"), *arguments])
+    grade.main(["hw2", str(tmp_path / "in"), *arguments, *["--no-sandbox"] * bool(NO_SANDBOX)])
     with open(tmp_path / "out" / "grades.csv", encoding="utf-8-sig", newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     for student, (_, lost, reason) in given.items():
@@ -248,6 +251,7 @@ h.Task.values, check, kl = lambda *a: [1.0], lambda *a, **k: None, Always()
         assert reason in rows[student]["remarks"]
     assert (tmp_path / "precious").exists()
     assert not (tmp_path / "stolen").exists()
-    page = (tmp_path / "out" / "feedback" / "spy.html").read_text("utf-8")
-    assert "found: \n" in page
-    assert "0 / 4" in page
+    if not NO_SANDBOX:
+        page = (tmp_path / "out" / "feedback" / "spy.html").read_text("utf-8")
+        assert "found: \n" in page
+        assert "0 / 4" in page
