@@ -559,6 +559,13 @@ class TestPlane:
         assert all(contrast(name, paper) >= 4.5 for name in names)
 
 
+    def test_close_up_says_how_large_it_is(self, opened):
+        explorer = opened("plane")
+        sizes = re.findall(r"\d\.\d+", explorer.locator(".lens .scale").inner_text())
+        widths = [4 * math.exp(v / 2) for v in last(explorer)["log_var"]]  # from mu - 2 sigma to mu + 2 sigma
+        assert list(map(float, sizes)) == pytest.approx(widths, rel=0.06)
+
+
 class TestWalk:
     def test_leads_from_the_image_before_to_this_one(self, page, opened):
         explorer = opened("plane")

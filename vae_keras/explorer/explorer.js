@@ -321,7 +321,7 @@ function attachLens(parent) {
   const marker = attach(svg, "g", { class: "marker" });
   attach(marker, "circle", { r: 5 });
   attach(marker, "circle", { r: 5 });
-  const text = attach(box, "p");
+  const words = attach(box, "div"), text = attach(words, "p"), scale = attach(words, "p", { class: "scale" });
   return ({ sigma, epsilon, thrown }, order) => {
     if (!sigma.length) return;
     const shares = order.slice(0, 2).map((j) => sigma[j] / Math.max(...order.slice(0, 2).map((k) => sigma[k])));
@@ -332,7 +332,9 @@ function attachLens(parent) {
     const [x, y] = at(epsilon), inside = Math.max(Math.abs(x), Math.abs(y)) < 60;
     marker.style.display = inside ? "" : "none";
     marker.setAttribute("transform", `translate(${x} ${y})`);
-    text.textContent = `q(z|x) close up: μ ± ${WIDE}σ` + (inside ? ", and z" : "; z is farther out");
+    text.textContent = `q(z|x) close up: μ ± ${WIDE}σ` + (inside ? ", and z." : "; z is farther out.");
+    const [wide, high] = order.slice(0, 2).map((j) => shortly(2 * WIDE * sigma[j]));
+    scale.textContent = `In units of z, the ellipse is ${wide} wide and ${high} high.`;
   };
 }
 
