@@ -50,13 +50,16 @@ def with_networks(answer, count, n, hidden, batch_size, seed):
 
 
 def built(answer, n, hidden, seed):
-    """Call `make_networks`: the numbers of weights; then, with fixed weights, codes of images and images of codes."""
-    encoder, decoder = answer(n, hidden)
+    """Call `make_networks`: the numbers of weights that learn; then, with fixed weights, codes of images and images
+    of codes, as in training.
+    """
+    networks = answer(n, hidden)
     x, z = images(3, seed), np.random.default_rng(seed).normal(size=(3, n)).astype("float32")
-    for network, inputs in ((encoder, x), (decoder, z)):
+    for network, inputs in zip(networks, (x, z), strict=True):
         network(inputs)  # builds it
         fix_weights(network, seed)
-    return [encoder.count_params(), decoder.count_params()], encoder(x), decoder(z)
+    learn = [sum(math.prod(w.shape) for w in network.trainable_weights) for network in networks]
+    return learn, *(network(i, training=True) for network, i in zip(networks, (x, z), strict=True))
 
 
 def two_steps(answer, count, n, hidden, learning_rate, seed):

@@ -225,6 +225,13 @@ def visible(name, which=0):
     return lambda *given: values[0] if len(values) == 1 else tuple(values)
 
 
+def frozen(n, hidden):
+    pair = networks(n, hidden)
+    for network in pair:
+        network.trainable = False
+    return pair
+
+
 def first_batch_only(x, encoder, decoder, batch_size):
     return loss(x[:batch_size], encoder, decoder, batch_size)
 
@@ -407,6 +414,8 @@ WRONG = {
         "ReLU pixels": lambda n, hidden: networks(n, hidden, pixels="relu"),
         "tanh pixels": lambda n, hidden: networks(n, hidden, pixels="tanh"),
         "softmax pixels": lambda n, hidden: networks(n, hidden, pixels="softmax"),
+        "frozen": frozen,
+        "with dropout": lambda n, hidden: [keras.Sequential([one, layers.Dropout(0.5)]) for one in networks(n, hidden)],
         "encoder alone": lambda n, hidden: networks(n, hidden)[0],
     },
     "hw1.gradient_step": {

@@ -126,6 +126,10 @@ def numpy_draw(mean, log_var, epsilon):
     return tf.constant(np.random.normal(mean, np.exp(0.5 * np.asarray(log_var))), "float32")  # noqa: NPY002
 
 
+def logit(u):
+    return ops.log(u) - ops.log(1 - u)
+
+
 LAYER_MUTANTS = {
     name: layer(draw)
     for name, draw in {
@@ -140,6 +144,13 @@ LAYER_MUTANTS = {
         "absolute noise": lambda m, v, e: m + ops.exp(0.5 * v) * ops.abs(e),
         "uniform noise": lambda m, v, e: m + ops.exp(0.5 * v) * keras.random.uniform(ops.shape(m)),
         "symmetric uniform noise": lambda m, v, e: m + ops.exp(0.5 * v) * keras.random.uniform(ops.shape(m), -1, 1),
+        "uniform noise of variance 1": lambda m, v, e: (
+            m + ops.exp(0.5 * v) * keras.random.uniform(ops.shape(m), -(3**0.5), 3**0.5)
+        ),
+        "two points of variance 1": lambda m, v, e: m + ops.exp(0.5 * v) * ops.sign(e),
+        "logistic noise of variance 1": lambda m, v, e: (
+            m + ops.exp(0.5 * v) * 3**0.5 / np.pi * logit(keras.random.uniform(ops.shape(m), 1e-6, 1 - 1e-6))
+        ),
         "half of the noise": lambda m, v, e: m + 0.5 * ops.exp(0.5 * v) * e,
         "sigma without gradient": lambda m, v, e: m + ops.stop_gradient(ops.exp(0.5 * v)) * e,
         "mu without gradient": lambda m, v, e: ops.stop_gradient(m) + ops.exp(0.5 * v) * e,
@@ -473,7 +484,14 @@ class ForgetsTheOthers(WithRepeats):
         return {"loss": super().train_step(x)["loss"]}
 
 
+class OneByOne(WithRepeats):
+    def train_step(self, x):
+        assert x.numpy().min() >= 0  # works step by step alone, and not in `train`
+        return super().train_step(x)
+
+
 VAE_MUTANTS = {
+    "with .numpy()": OneByOne,
     "no update": NoUpdate,
     "no tracking, the batch's dictionary": NoTracking,
     "the course's own step": TheCoursesOwn,

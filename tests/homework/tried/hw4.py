@@ -465,6 +465,8 @@ WRONG = {
         "one pixel": lambda images: np.abs(np.diff(images[:, 14, 14, 0])).max(),
         "within the images": lambda images: np.abs(np.diff(images, axis=1)).mean() / images.mean(),
         "spread of pixels": lambda images: images.std(),
+        "given, squared": lambda images: unevenness(images) ** 2,
+        "given, its logarithm": lambda images: np.log(unevenness(images)),
         "given, times 2": lambda images: 2 * unevenness(images),
         "longest over total": lambda images: _steps(images).max() / _steps(images).sum(),
         "random": lambda images: np.random.default_rng(int(1e6 * images.sum())).uniform(),
