@@ -345,6 +345,14 @@ class TestPath:
         assert numbers(explorer, "loss") == pytest.approx([said["kl"] + said["reconstruction_loss"]], abs=6e-4)
         assert len(said["pixels"]) == 784
 
+    @pytest.mark.parametrize("name", ["plane", "deep"])
+    def test_numbers_have_two_decimals_and_two_of_them_are_seen(self, opened, name):
+        explorer = opened(name)
+        for key in ("mu", "log-var", "sigma", "epsilon", "z"):
+            seen = explorer.locator(f"[data-role={key}]")
+            assert all(re.fullmatch(r"-?\d+\.\d\d", text) for text in seen.text_content().split()), key
+            assert seen.locator("tspan:visible").count() == 2
+
     def test_the_die_moves_z_and_not_mu(self, opened):
         explorer = opened("plane")
         before, images = last(explorer), {image(explorer)}

@@ -18,7 +18,8 @@ const QUIET = 600; // milliseconds without a change, before a screen reader is t
 // ---- Small things.
 
 const rounded = (v, digits = 2) => (Math.round(10 ** digits * v) / 10 ** digits + 0).toFixed(digits); // + 0: no "-0.00"
-const shortly = (v) => (Math.abs(v) < 0.0995 ? String(Number(v.toPrecision(2))) : rounded(v)); // two significant digits
+// Widths are never 0: a narrow one keeps two significant digits.
+const shortly = (v) => (v < 0.0995 ? v.toPrecision(2) : rounded(v));
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const zName = (dimension) => "z" + String(dimension + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 
@@ -107,9 +108,14 @@ function attachGraph(parent, throwDie) {
     attach(group, "path", { class: "head", d: `M${x} ${y}l${-7 * dx - 4 * dy} ${-7 * dy - 4 * dx}l${8 * dy} ${8 * dx}z` });
   };
   const edges = {};
-  const edge = (group, role, symbol, x, y, anchor = "middle") => {
-    attach(group, "text", { class: "symbol", x, y: y + 22, "text-anchor": anchor }, symbol);
-    edges[role] = attach(group, "text", { "data-role": role, x, y, "text-anchor": anchor });
+  const numbers = (group, x, y) => { // two of them are seen, left and right of a comma
+    attach(group, "text", { x, y }, ",");
+    return { x, text: attach(group, "text", { y }) };
+  };
+  const edge = (group, role, symbol, x, y) => {
+    attach(group, "text", { class: "symbol", x, y: y + 22 }, symbol);
+    edges[role] = numbers(group, x, y);
+    edges[role].text.dataset.role = role;
   };
   const operation = (group, x, y, sign) => {
     attach(group, "circle", { class: "node", cx: x, cy: y, r: 12 });
@@ -125,23 +131,24 @@ function attachGraph(parent, throwDie) {
   const widths = attach(heads, "g", { class: only });
   arrow(widths, "M40 58H289", [290, 58], [1, 0]);
   edge(widths, "mu", "μ", 160, 50);
-  arrow(widths, "M40 96H52V122H143", [144, 122], [1, 0]);
-  edge(widths, "log-var", "log σ²", 97, 114);
-  attach(widths, "rect", { class: "node", x: 144, y: 109, width: 48, height: 26, rx: 4 });
-  attach(widths, "text", { class: "sign small", x: 168, y: 127 }, "exp ½");
-  arrow(widths, "M192 122H289", [290, 122], [1, 0]);
-  edge(widths, "sigma", "σ", 240, 114);
+  arrow(widths, "M40 96H46V122H149", [150, 122], [1, 0]);
+  edge(widths, "log-var", "log σ²", 98, 114);
+  attach(widths, "rect", { class: "node", x: 150, y: 109, width: 46, height: 26, rx: 4 });
+  attach(widths, "text", { class: "sign small", x: 173, y: 127 }, "exp ½");
+  arrow(widths, "M196 122H289", [290, 122], [1, 0]);
+  edge(widths, "sigma", "σ", 243, 114);
   const scaled = attach(z, "g", { class: only });
   operation(scaled, 302, 58, "+");
   operation(scaled, 302, 122, "×");
   arrow(scaled, "M302 110V71", [302, 70], [0, -1]);
-  edges.moved = attach(scaled, "text", { x: 312, y: 95, "text-anchor": "start" });
+  edges.moved = numbers(scaled, 358, 95);
   attach(z, "path", { class: "edge ae-only", d: "M40 58H314" });
   arrow(z, "M314 58H403", [404, 58], [1, 0]);
   edge(z, "z", "z", 358, 50);
   network(z, 422, "D", "M438 24L404 44V106L438 126z");
   arrow(die, "M302 168V135", [302, 134], [0, -1]);
-  edges.epsilon = attach(die, "text", { "data-role": "epsilon", x: 312, y: 158, "text-anchor": "start" });
+  edges.epsilon = numbers(die, 358, 158);
+  edges.epsilon.text.dataset.role = "epsilon";
   attach(die, "text", { class: "symbol", x: 290, y: 158, "text-anchor": "end" }, "ε");
   const which = attach(svg, "text", { class: "which", x: 6, y: 190 });
   const resample = attachButton(box, "", "Throw the die: draw a new ε", throwDie, { "data-role": "resample", "data-part": "die", class: only });
@@ -149,15 +156,16 @@ function attachGraph(parent, throwDie) {
   attach(face, "rect", { x: 1, y: 1, width: 18, height: 18, rx: 4 });
   for (const [cx, cy] of [[6, 6], [14, 6], [10, 10], [6, 14], [14, 14]]) attach(face, "circle", { cx, cy, r: 1.6 });
 
-  // All numbers stand in the text; those of the two dimensions of the plane are seen.
+  // All numbers stand in the text, blanks between them; those of the two dimensions of the plane are seen. All have two
+  // decimals, but sigma.
   return ({ mu, log_var, sigma, epsilon, z }, order) => {
     const values = { mu, "log-var": log_var, sigma, epsilon, z, moved: epsilon.map((e, j) => e * sigma[j]) };
     for (const name in edges) {
-      edges[name].replaceChildren();
+      const { text, x } = edges[name], sides = [{ x: x - 2, "text-anchor": "end" }, { x: x + 5, "text-anchor": "start" }];
+      text.replaceChildren();
       values[name].forEach((v, j) => {
-        const seen = order.indexOf(j) < 2;
-        const text = (j ? " " : "") + (name === "moved" ? rounded(v, 3) : shortly(v));
-        attach(edges[name], "tspan", seen ? {} : { class: "unseen" }, text);
+        if (j) attach(text, "tspan", { class: "unseen" }, " ");
+        attach(text, "tspan", sides[order.indexOf(j)] ?? { class: "unseen" }, name === "sigma" ? shortly(v) : rounded(v));
       });
     }
     which.textContent = mu.length > 2 ? `Seen are ${zName(order[0])} and ${zName(order[1])}, the most active of ${mu.length}.` : "";
