@@ -566,7 +566,6 @@ class TestPlane:
         assert len(names) == 10
         assert all(contrast(name, paper) >= 4.5 for name in names)
 
-
     def test_close_up_says_how_large_it_is(self, opened):
         explorer = opened("plane")
         sizes = re.findall(r"\d\.\d+", explorer.locator(".lens .scale").inner_text())
@@ -671,6 +670,26 @@ class TestTour:
         assert explorer.locator(".tour h2").inner_text().startswith("3 of 8")
 
 
+class TestWords:
+    def test_parts_of_the_graph_are_named(self, opened):
+        explorer = opened("plane")
+        titles = explorer.locator(".graph .node").evaluate_all("all => all.map(n => n.previousSibling.textContent)")
+        assert len(titles) == 5
+        assert all(titles)
+        for name in ("encoder", "decoder"):
+            assert explorer.locator(".graph").get_by_text(name, exact=True).is_visible()
+
+    def test_are_explained_where_one_asks(self, opened):
+        explorer = opened("models")
+        words = explorer.locator(".words dt")
+        assert not any(word.is_visible() for word in words.all())
+        explorer.locator(".words summary").click()
+        assert words.all_inner_texts() == ["encoder", "decoder", "μ", "σ", "ε", "prior", "KL", "nat"]
+        assert all(word.is_visible() for word in words.all())
+        explorer.locator(".card").nth(0).click()  # an autoencoder
+        assert [word.inner_text() for word in words.all() if word.is_visible()] == ["encoder", "decoder"]
+
+
 class TestForEverybody:
     @pytest.mark.parametrize("width", [390, 768, 1280])
     @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -682,6 +701,7 @@ class TestForEverybody:
         explorer.locator(".strip button").nth(3).click()
         for _ in range(5):
             role(explorer, "resample").click()
+        explorer.locator(".words summary").click()
         explorer.get_by_role("button", name="Tour in").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.screenshot(path=screenshots / f"{name}_{scheme}_{width}.png", full_page=True)

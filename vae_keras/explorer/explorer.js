@@ -97,6 +97,31 @@ function drawCloud(cloud, places) {
   for (const [cx, cy] of places) attach(cloud, "circle", { cx, cy, r: 1.8 });
 }
 
+// ---- Words.
+
+const WORDS = {
+  encoder: "The network that reads the image x and says where its code lies.",
+  decoder: "The network that draws an image from a code z.",
+  μ: "The mean: the middle of the codes that this image can get.",
+  σ: "The width: how far from μ these codes usually lie.",
+  ε: "A random number for each dimension, drawn from the standard normal distribution 𝒩(0, I).",
+  prior: "The distribution that all codes together should have: 𝒩(0, I), a round cloud around 0.",
+  KL: "The Kullback-Leibler divergence: how far q(z|x), the distribution of this image's codes, is from the prior.",
+  nat: "The unit of the loss, as a metre is one of length; 1 nat is 1.44 bits.",
+};
+const OF_BOTH = ["encoder", "decoder"]; // an autoencoder has only these
+
+function attachWords(parent) {
+  const box = attach(parent, "details", { class: "words" });
+  attach(box, "summary", {}, "Words");
+  const list = attach(box, "dl");
+  for (const word in WORDS) {
+    const entry = attach(list, "div", OF_BOTH.includes(word) ? {} : { class: "vae-only" });
+    attach(entry, "dt", {}, word);
+    attach(entry, "dd", {}, WORDS[word]);
+  }
+}
+
 // ---- The path as a graph, with the numbers on its edges.
 
 function attachGraph(parent, throwDie) {
@@ -117,35 +142,37 @@ function attachGraph(parent, throwDie) {
     edges[role] = numbers(group, x, y);
     edges[role].text.dataset.role = role;
   };
-  const operation = (group, x, y, sign) => {
-    attach(group, "circle", { class: "node", cx: x, cy: y, r: 12 });
-    attach(group, "text", { class: "sign", x, y: y + 5 }, sign);
+  const node = (group, title, shape, place, [x, y], sign, kind = "sign") => {
+    const one = attach(group, "g");
+    attach(one, "title", {}, title);
+    attach(one, shape, { class: "node", ...place });
+    attach(one, "text", { class: kind, x, y: y + 5 }, sign);
   };
-  const network = (group, x, name, d) => {
-    attach(group, "path", { class: "network", d });
-    attach(group, "text", { class: "sign", x, y: 80 }, name);
+  const operation = (group, x, y, sign, title) => node(group, title, "circle", { cx: x, cy: y, r: 12 }, [x, y], sign);
+  const network = (group, [x, edge, anchor], sign, name, title, d) => {
+    node(group, title, "path", { d }, [x, 75], sign);
+    attach(group, "text", { class: "small", x: edge, y: 142, "text-anchor": anchor }, name);
   };
   const only = "vae-only";
   const heads = part("heads"), die = part("die", only), z = part("z");
-  network(heads, 22, "E", "M6 24L40 44V106L6 126z");
+  network(heads, [22, 4, "start"], "E", "encoder", WORDS.encoder, "M6 24L40 44V106L6 126z");
   const widths = attach(heads, "g", { class: only });
   arrow(widths, "M40 58H289", [290, 58], [1, 0]);
   edge(widths, "mu", "μ", 160, 50);
   arrow(widths, "M40 96H46V122H149", [150, 122], [1, 0]);
   edge(widths, "log-var", "log σ²", 98, 114);
-  attach(widths, "rect", { class: "node", x: 150, y: 109, width: 46, height: 26, rx: 4 });
-  attach(widths, "text", { class: "sign small", x: 173, y: 127 }, "exp ½");
+  node(widths, "σ = exp(½ log σ²), so σ is above 0", "rect", { x: 150, y: 109, width: 46, height: 26, rx: 4 }, [173, 122], "exp ½", "sign small");
   arrow(widths, "M196 122H289", [290, 122], [1, 0]);
   edge(widths, "sigma", "σ", 243, 114);
   const scaled = attach(z, "g", { class: only });
-  operation(scaled, 302, 58, "+");
-  operation(scaled, 302, 122, "×");
+  operation(scaled, 302, 58, "+", "z = μ + σ ⊙ ε");
+  operation(scaled, 302, 122, "×", "σ ⊙ ε, in each dimension by itself");
   arrow(scaled, "M302 110V71", [302, 70], [0, -1]);
   edges.moved = numbers(scaled, 358, 95);
   attach(z, "path", { class: "edge ae-only", d: "M40 58H314" });
   arrow(z, "M314 58H403", [404, 58], [1, 0]);
   edge(z, "z", "z", 358, 50);
-  network(z, 422, "D", "M438 24L404 44V106L438 126z");
+  network(z, [422, 440, "end"], "D", "decoder", WORDS.decoder, "M438 24L404 44V106L438 126z");
   arrow(die, "M302 168V135", [302, 134], [0, -1]);
   edges.epsilon = numbers(die, 358, 158);
   edges.epsilon.text.dataset.role = "epsilon";
@@ -706,6 +733,7 @@ async function render({ model: told, el }) {
     walkTo: (t, kind) => moveTo(pathOf(t, kind)),
     moving: (next) => (frame = next),
   });
+  attachWords(root);
   const said = attach(root, "p", { class: "unseen-but-said", role: "status" });
   let sliders = [], telling = 0;
 
