@@ -13,6 +13,7 @@ import re
 import sys
 import traceback
 
+from answers import answer_of
 from grading import notebooks, pages, sandbox
 from grading.run import Died, Process, run_cells
 from grading.submissions import collect, student_of  # noqa: F401
@@ -92,6 +93,7 @@ class Grader:
     async def notebook(self, given, cells, origin):
         """Run the cells, ask for every check's answers: {check: (points, reason)}, cells as they ran, remarks."""
         results, skipped, cut, ran = {}, {}, {}, notebooks.as_notebook(cells)
+        stand_ins, same = {}, {}  # of each check: what takes another answer's place; the course's functions that ran
         for check in given.checks:
             places = notebooks.places(check, given, cells, origin)
             stubs = [given.cells[i].source for i in given.solutions(check)]
@@ -106,13 +108,19 @@ class Grader:
                     cut = await run_cells(process, ran, skipped, self.options.timeout)
                     for hidden in (False, True):  # first those of which a student may know what they are
                         for check in given.checks:
-                            if check not in results:
-                                places = notebooks.places(check, given, cells, origin)
-                                fault, held = await self.fault(process, check, hidden, ran, places, cut)
-                                if fault:
-                                    results[check] = check.points / 2 * (hidden and held > 0), fault
-                                elif hidden:
-                                    results[check] = check.points, ""
+                            if check in results:
+                                continue
+                            places = notebooks.places(check, given, cells, origin)
+                            asked = Asked(process, check, self.options.timeout, stand_ins.get(check, {}))
+                            fault, share = await asked.about(self.assignment, hidden)
+                            if fault and (others := _stand_ins(check, results)) and check not in stand_ins:
+                                asked.stand_ins = stand_ins[check] = others
+                                fault, share = await asked.about(self.assignment, hidden)
+                            same.setdefault(check, set()).update(asked.same)
+                            if isinstance(fault, tuple):
+                                fault = _reason(fault, check.answers[0][1], hidden, ran, places, cut)
+                            if fault or hidden:
+                                results[check] = check.points * share, fault
             except Died as death:
                 check = death.where
                 if isinstance(check, int):
@@ -123,40 +131,91 @@ class Grader:
         for place, reason in skipped.items():
             ran.cells[place].outputs = [notebooks.note(f"left out: {reason}")]
         remarks = [f"cell {place + 1}: {reason}" for place, reason in sorted((cut | skipped).items())]
+        remarks += [
+            f"look at {pages.task(c)}: the course's {', '.join(sorted(f))} ran in it" for c, f in same.items() if f
+        ]
+        remarks += [
+            f"{pages.task(check)}: tried with the course's {' and '.join(others)}, as the student's is wrong"
+            for check, others in stand_ins.items()
+        ]
         results = {check: results.get(check, (0, "the process ended again and again")) for check in given.checks}
         return results, ran.cells, remarks
 
-    async def fault(self, process, check, hidden, ran, places, cut):
-        """What is wrong with the answers that a check is about, "" if nothing is; and how many examples held.
+
+class Asked:
+    """The answers that a check is about, in a student's process.
+
+    Args:
+        seconds: for one example.
+        stand_ins: {name: expression} of other answers, which these may call.
+
+    Attributes:
+        same: the course's own functions for the same purpose that ran for them.
+    """
+
+    def __init__(self, process, check, seconds, stand_ins):
+        self.process, self.check, self.seconds, self.stand_ins = process, check, seconds, stand_ins
+        self.same = set()
+
+    async def about(self, assignment, hidden):
+        """What is wrong with them, "" if nothing is, or ("kind", text) where there are no numbers; the share of points.
+
+        Half of the points are for the visible examples and the first of the hidden ones, which is an ordinary one.
 
         Raises:
             Died: asking for it ended the process.
         """
         held = 0
-        for name, expression in check.answers:
-            task, examples = task_of(name), self.assignment.hidden if hidden else self.assignment.visible
-            for arguments, those in examples[name]:
-                try:
-                    values = await process.values(name, expression, arguments, self.options.timeout)
-                except DeadKernelError as error:
-                    raise Died(check, error) from None
+        for name, expression in self.check.answers:
+            task, answer = task_of(name), answer_of(name)
+            wrong = set()  # where parts count
+            for arguments, those in (assignment.hidden if hidden else assignment.visible)[name]:
+                values = await self._values(name, expression, arguments, answer.same)
                 if isinstance(values, tuple):
-                    return _reason(values, expression, hidden, ran, places, cut), held
-                hint = await asyncio.to_thread(_hint, task, values, arguments, those)
-                if hint is not None:
+                    return values, 0.5 * (hidden and held > 0 and not answer.by_part)
+                judged = await asyncio.to_thread(_judged, task, values, arguments)
+                hint = task.fault(judged, those)
+                if hint is not None and answer.by_part:
+                    wrong |= _wrong_parts(judged, those)
+                elif hint is not None:
                     where = " on an example of the grader's" * hidden
-                    return f"gives other values than it should{where}" + f"; hint: {hint}" * bool(hint), held
+                    what = f"gives other values than it should{where}" + f"; hint: {hint}" * bool(hint)
+                    return what, 0.5 * (hidden and held > 0)
                 held += 1
-        return "", held
+            if wrong and hidden:
+                parts = len(those["true"])
+                return f"not right: {', '.join(str(part + 1) for part in sorted(wrong))}", 1 - len(wrong) / parts
+        return "", 1.0
+
+    async def _values(self, name, expression, arguments, same):
+        try:
+            values = await self.process.values(name, expression, arguments, self.seconds, self.stand_ins)
+        except DeadKernelError as error:
+            raise Died(self.check, error) from None
+        self.same |= self.process.ran & {*same, "sys.setprofile"}
+        return values
 
 
-def _hint(task, values, arguments, those):
-    """As `Task.fault`. Numbers that no judge can read are wrong ones."""
+def _stand_ins(check, results):
+    """What may take the place of other answers, as the student's own are wrong."""
+    wrong = {name for other, (points, _) in results.items() if not points for _, name in other.answers}
+    known = {name: of for task, _ in check.answers for name, of in answer_of(task).stand_ins.items()}
+    return {name: of for name, of in known.items() if name in wrong}
+
+
+def _judged(task, values, arguments):
+    """As `Task.judged`; nothing of numbers that no judge can read."""
     try:
-        judged = task.judged(values, arguments)
+        return task.judged(values, arguments)
     except (TypeError, ValueError, IndexError):
-        return ""
-    return task.fault(judged, those)
+        return []
+
+
+def _wrong_parts(judged, those):
+    """Which of the numbers are not the true ones."""
+    numbers = [part.item() if part.size == 1 else None for part in judged]
+    true = [part["numbers"][0] for part in those["true"]]
+    return {i for i in range(len(true)) if len(numbers) != len(true) or numbers[i] != true[i]}
 
 
 def _reason(problem, expression, hidden, ran, places, cut):

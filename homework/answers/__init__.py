@@ -21,12 +21,19 @@ class Answer:
         mistakes: hint → an answer with the mistake that the hint is about. The hint does not give the answer away.
         hidden: the arguments, a tuple each, on which answers are graded.
         numbers: answer → what it gives, where that is known without trying it.
+        by_part: whether each of the numbers that are compared gives points of its own.
+        stand_ins: {another task's name: an expression that takes its place}. Where the student's own is wrong, this
+            task is tried with these: one mistake costs its points once.
+        same: the course's own functions for the same purpose, on whose use a grader remarks.
     """
 
     right: Any
     mistakes: dict[str, Any]
     hidden: Sequence[tuple]
     numbers: dict[Any, tuple] = dataclasses.field(default_factory=dict)
+    by_part: bool = False
+    stand_ins: dict[str, str] = dataclasses.field(default_factory=dict)
+    same: tuple[str, ...] = ()
 
 
 def answer_of(name):

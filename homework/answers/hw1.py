@@ -183,6 +183,7 @@ ANSWERS = {
             [images(4, seed=14), images(4, seed=14)],  # perfect: 0
             [np.zeros((2, 28, 28, 1), "float32"), np.ones((2, 28, 28, 1), "float32")],  # as bad as can be: 784
         ],
+        same=("reconstruction_loss",),
     ),
     "empirical_loss": Answer(
         right=empirical_loss,
@@ -197,6 +198,8 @@ ANSWERS = {
             [3, 2, 5, 100, 13],  # a batch larger than the data set
             [1, 2, 5, 1, 14],
         ],
+        stand_ins={"squared_distance": "lambda x, x_prime: vae_keras.reconstruction_loss(x, x_prime, 0.5**0.5)"},
+        same=("reconstruction_loss",),
     ),
     "make_networks": Answer(
         right=make_networks,
@@ -221,6 +224,8 @@ ANSWERS = {
             [6, 1, 4, 0.003, 12],
             [3, 5, 12, 0.1, 13],
         ],
+        stand_ins={"squared_distance": "lambda x, x_prime: vae_keras.reconstruction_loss(x, x_prime, 0.5**0.5)"},
+        same=("reconstruction_loss",),
     ),
     "fit_pca": Answer(
         right=fit_pca,

@@ -105,6 +105,7 @@ ANSWERS = {
             (normal(7, 1), normal(7, 1), normal(7, 1)),
             (array([3, 0, -1]), array([-100, 100, 60]), array([-0.4, 0.7, -2.5])),
         ],
+        same=("Sampling.call",),
     ),
     "SamplingLayer": Answer(
         right=Sampling,
@@ -126,6 +127,8 @@ ANSWERS = {
             (array(0.4, 3, -1), array(2, -3, 0.2), 50_000, 1),
             (array(0, 0.1), array(-6, 5), 50_000, 2),
         ],
+        stand_ins={"sample_z": "lambda mean, log_var, epsilon: mean + keras.ops.exp(0.5 * log_var) * epsilon"},
+        same=("Sampling.call",),
     ),
     "squared_error": Answer(
         right=reconstruction_loss,
@@ -148,6 +151,7 @@ ANSWERS = {
             (images(4, 28, 28, 1), images(4, 28, 28, 1), 1.0),
             (images(2, 6, 1, 1), images(2, 6, 1, 1), 25.0),
         ],
+        same=("reconstruction_loss",),
     ),
     "cross_entropy": Answer(
         right=bernoulli_loss,
@@ -170,6 +174,7 @@ ANSWERS = {
             (array([[[1], [1], [0]]], [[[1], [0], [0]]]), FAR),
             (array([[[0.5], [0.25], [1]]], [[[0], [1], [0.75]]]), -FAR),
         ],
+        same=("bernoulli_loss",),
     ),
     "kl": Answer(
         right=kl_of,
@@ -191,6 +196,7 @@ ANSWERS = {
             (normal(6, 1), 3 * normal(6, 1)),
             (array([0, 2, -3], [0, 0, 1]), array([-100, 80, 0], [-100, -100, 5])),
         ],
+        same=("kl_divergence",),
     ),
     "MyVAE": Answer(
         right=vae_of(),
@@ -213,5 +219,7 @@ ANSWERS = {
             (7, 3, 4, 0.5, 1),
             (3, 1, 2, 4.0, 2),
         ],
+        stand_ins={"kl": "vae_keras.kl_divergence", "cross_entropy": "vae_keras.bernoulli_loss"},
+        same=("VAE.train_step",),
     ),
 }

@@ -143,6 +143,7 @@ ANSWERS = {
             (images(2, 6, 4, 1), images(2, 6, 4, 1), normal(2, 3), NARROW),
             (images(4, 3, 3, 1), images(4, 3, 3, 1), np.zeros((4, 2), "float32"), np.zeros((4, 2), "float32")),
         ],
+        same=("kl_divergence", "reconstruction_loss"),
     ),
     "exchange_rates": Answer(
         right=rates_of_exchange,
@@ -183,6 +184,7 @@ ANSWERS = {
             (np.zeros((5, 3), "float32"), 0.01),
             (normal(3, 12), 1e-4),
         ],
+        same=("active_units",),
     ),
     "published_betas": Answer(
         right=right_betas,
@@ -213,5 +215,6 @@ ANSWERS = {
             ),
         },
         hidden=[(loss, *sizes) for sizes in [(2, 1024), (64, 3072), (1, 64)] for loss in "ABCD"],
+        same=("effective_beta",),
     ),
 }

@@ -140,6 +140,7 @@ ANSWERS = {
             ("path", f32(0, 0), f32(-1e-3, 1e3), 101),
             *ERRORS,
         ],
+        same=("linear_path", "spherical_path"),
     ),
     "spherical_path": Answer(
         right=spherical_path,
@@ -170,6 +171,7 @@ ANSWERS = {
             ("path", normal(2), normal(2), 2),
             *ERRORS,
         ],
+        same=("linear_path", "spherical_path"),
     ),
     "decode_paths": Answer(
         right=decode_paths,
@@ -200,6 +202,7 @@ ANSWERS = {
             "this is the given measure, or a multiple of it. The task asks for another.": unevenness,
         },
         hidden=[(100, 12), (200, 5), (300, 4), (400, 15)],
+        by_part=True,
     ),
     "distance_to_real": Answer(
         right=distance_to_real,
@@ -218,5 +221,6 @@ ANSWERS = {
             (0.05 * pictures(4), pictures(6)),
             (pictures(6), np.concatenate([pictures(4), np.zeros((1, 28, 28, 1), "float32")])),
         ],
+        same=("nearest_distance",),
     ),
 }

@@ -24,8 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
 from grading import sandbox, watch
-from grading.kernel import GIB, MIB
-from vae_keras.homework import to_json
+from grading.kernel import GIB, MIB, to_json
 
 GRACE = 5  # seconds in which an interrupted cell has to end
 MOST_OUTPUT = 1_000_000  # characters of one cell's output that are kept
@@ -73,7 +72,7 @@ class Process:
     def __init__(self, jobs=1, memory=4, seconds=900, sandboxed=True):
         self.jobs, self.memory, self.seconds, self.sandboxed = jobs, memory, seconds, sandboxed
         self.client = self.watch = self.root = None
-        self.received, self.log = 0, b""
+        self.received, self.log, self.ran = 0, b"", set()
 
     async def __aenter__(self):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="grading-")).resolve()
@@ -217,21 +216,25 @@ class Process:
                 raise DeadKernelError(f"it fills the memory of {self.memory:g} GiB")  # and the next cells had none
         return in_time
 
-    async def values(self, task, expression, arguments, seconds):
+    async def values(self, task, expression, arguments, seconds, stand_ins=()):
         """What the student's answer gives for one example: a list of arrays; else ("kind", text) of what went wrong.
+
+        In `ran` are the functions of the course's package that ran for it.
 
         Raises:
             DeadKernelError: the process died.
         """
         mimetype = f"application/x-{secrets.token_hex(16)}"
-        code = f"import vae_grading; vae_grading.reply({mimetype!r}, {task!r}, {expression!r}, {to_json(arguments)!r})"
-        notebook = nbf.new_notebook(cells=[nbf.new_code_cell(code)])
+        given = (mimetype, task, expression, to_json(arguments), dict(stand_ins))
+        code = f"import vae_grading; vae_grading.reply{given!r}"
+        notebook, self.ran = nbf.new_notebook(cells=[nbf.new_code_cell(code)]), set()
         if not await self.execute(notebook, 0, seconds, wanted=mimetype):
             return "time", ""
         for output in notebook.cells[0].outputs:
             text = output.get("data", {}).get(mimetype)
             if text is not None:
-                return _parsed(text)
+                values, self.ran = _parsed(text)
+                return values
         return "error", "an error"
 
 
@@ -257,14 +260,15 @@ def _fonts():
 
 
 def _parsed(text):
-    """A reply of the student's process, which is not to be trusted: numbers, or the kind of an error."""
+    """A reply of the student's process, which is not to be trusted: numbers or the kind of an error, and what ran."""
     try:
         reply = json.loads(text)
         if "values" in reply:
-            return [np.array(numbers, "float64").reshape(shape) for shape, numbers in reply["values"]]
-        return ("missing", "") if "missing" in reply else (str(reply["error"]), str(reply["text"]))
+            values = [np.array(numbers, "float64").reshape(shape) for shape, numbers in reply["values"]]
+            return values, set(map(str, reply["ran"]))
+        return (("missing", "") if "missing" in reply else (str(reply["error"]), str(reply["text"]))), set()
     except Exception:
-        return "error", "an error"
+        return ("error", "an error"), set()
 
 
 async def run_cells(process, notebook, skipped, seconds):

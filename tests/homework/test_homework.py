@@ -13,10 +13,11 @@ import make_values
 import nbformat
 import numpy as np
 import pytest
+from grading.kernel import from_json, to_json
 from nbclient import NotebookClient
 
 import vae_keras.homework
-from vae_keras.homework import Task, check, from_json, kept, task_of, to_json
+from vae_keras.homework import Task, check, kept, task_of
 
 HOMEWORK = pathlib.Path(__file__).parents[2] / "homework"
 SOURCES = sorted(HOMEWORK.glob("source/*/*.ipynb"))

@@ -167,23 +167,6 @@ def _lecturers_answers():
     )
 
 
-def to_json(values):
-    """Arguments or values as JSON: arrays keep their dtype."""
-    return json.dumps(
-        [
-            {"dtype": str(v.dtype), "array": v.tolist()} if isinstance(v, np.ndarray) else v
-            for v in values
-        ]
-    )
-
-
-def from_json(text):
-    """The inverse of `to_json`."""
-    return tuple(
-        np.array(v["array"], v["dtype"]) if isinstance(v, dict) else v for v in json.loads(text)
-    )
-
-
 def _arrays(result):
     return [
         np.asarray(part, "float64") for part in (result if isinstance(result, tuple) else [result])
