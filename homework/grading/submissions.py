@@ -188,13 +188,15 @@ class Roster:
         name, _, digits = re.fullmatch(r"(.*?)(_(\d+))?", student, re.DOTALL).groups()
         by_name = set().union(*(self._names.get("".join(words), ()) for words in _words(name)))
         by_id = self._ids.get(_squeezed(student), set())
-        by_number = {place for place in self._ids.get(digits, ()) if self._fits(place, name)}
-        found = by_id or by_number
+        numbered = self._ids.get(digits, set())
+        found = by_id or {place for place in numbered if self._fits(place, name)}
         found = found & by_name or found | by_name
         if len(found) == 1:
             return found.pop(), ""
-        names = " or ".join(sorted(self._called(place) for place in found))
-        return None, f"may be {names}" if found else "not in the roster"
+        names = " or ".join(sorted(self._called(place) for place in found or numbered))
+        if found:
+            return None, f"may be {names}"
+        return None, f"has the number of {names}, and another name" if numbered else "not in the roster"
 
     def missing(self, students):
         """The names of those who handed in nothing."""

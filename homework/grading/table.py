@@ -28,6 +28,7 @@ class Ledger:
 
     def __init__(self, folder):
         self.path = pathlib.Path(folder) / "graded.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.rows, self._known = {}, {}
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
         for line in lines:
@@ -224,7 +225,7 @@ def fill_gradebook(template, out, totals, column=None, assignment=""):
         column: the name of the column to fill; None: the assignment's in Canvas, "Grade" in Moodle.
 
     Returns:
-        A line for each student whose total found no row.
+        A line for each student whose total is not filled in, and why.
 
     Raises:
         ValueError: no such column, no column that tells the students, or no CSV file.
@@ -233,13 +234,15 @@ def fill_gradebook(template, out, totals, column=None, assignment=""):
     roster = Roster(sheet.header, sheet.rows, template)
     place = _grade_column(sheet.header, column, assignment, template)
     found, lines = {}, roster.unknown(totals)
-    for student, total in totals.items():
+    for student in totals:
         row, _ = roster.find(student)
         if row is not None:
-            found.setdefault(row, []).append(total)
-    for row, given in found.items():
-        if len(given) == 1:  # of two a human decides
-            sheet.rows[row][place] = in_words(given[0])
+            found.setdefault(row, []).append(student)
+    for row, (student, *others) in found.items():
+        if isinstance(totals[student], str):
+            lines.append(f"{student}: {totals[student]!r} is no number: enter it there by hand")
+        elif not others:  # of two a human decides
+            sheet.rows[row][place] = in_words(totals[student])
     sheets.write(out, sheet)
     return lines
 
