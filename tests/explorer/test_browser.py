@@ -409,6 +409,19 @@ class TestPath:
         assert set(image(explorer, ".output canvas >> nth=0").split(",")) == {"255"}
         assert empty.is_visible()
 
+    def test_it_is_said_where_the_encoder_sees_a_drawing_otherwise(self, page, opened):
+        explorer = opened("plane")
+        note, canvas = explorer.get_by_text("Before the encoder sees it"), role(explorer, "input")
+        assert note.is_hidden()
+        for _ in stroke(page, canvas, [(0.1, 0.1), (0.3, 0.4)]):
+            assert note.is_visible()
+        page.keyboard.press("Period")  # turned, the sheet shows what the encoder sees
+        assert note.is_hidden()
+        for _ in stroke(page, canvas, [(0.1, 0.1), (0.3, 0.4)]):
+            pass
+        explorer.locator(".strip button").nth(1).click()
+        assert note.is_hidden()
+
     def test_two_explorers_on_a_page_do_not_meet(self, page, opened):
         opened("two")
         page.wait_for_function("document.querySelectorAll('.vae-explorer .plane').length === 2")

@@ -385,6 +385,7 @@ function attachInput(parent, data, canDraw, changed) {
   const label = canDraw ? `The image x. Draw with a pointer. ${keys}` : "The image x";
   const canvas = attach(box, "canvas", { width: zoom * width, height: zoom * height, "data-role": "input", role: "application", "aria-label": label, tabindex: 0, title: canDraw ? keys : "" });
   const tools = attach(box, "div", { class: "tools", role: "group", "aria-label": "Change x" });
+  const asMnist = attach(box, "p", {}, "Before the encoder sees it, it is scaled and centred, as MNIST's digits are.");
   const small = attachImage(document.createElement("div"), data.shape);
   let base = new Float32Array(height * width * channels), strokes = [], drawn = false, change = UNCHANGED;
   const unchanged = () => Object.values(change).every((v) => v === 0);
@@ -401,7 +402,9 @@ function attachInput(parent, data, canDraw, changed) {
   function show(image) {
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
-    if (strokes.length && unchanged() && data.centred) { // as it was drawn, and not as it is centred
+    const asDrawn = strokes.length > 0 && unchanged() && data.centred; // and not as it is centred
+    asMnist.hidden = !asDrawn;
+    if (asDrawn) {
       context.fillStyle = "#fff";
       context.fillRect(0, 0, canvas.width, canvas.height);
       context.lineWidth = 2 * PEN * zoom;
