@@ -643,6 +643,7 @@ class TestTour:
             rows.append(explorer.locator(".tour .row").inner_text())
             explorer.get_by_role("button", name="Next" if step < 7 else "Done").click()
         assert len(set(rows)) == 8
+        assert rows[:7] == sorted(rows[:7])  # in the lecture's order; last comes what compares
         assert explorer.locator(".tour").is_hidden()
         assert explorer.locator(".lit").count() == 0
 

@@ -19,17 +19,17 @@ export function tourOf(models) {
       task: "Throw the die ten times. Each draw leaves a dot in the plane, and a larger one in the close-up of q(z|x).",
     },
     {
+      part: "plane", row: "L16", title: "The latent plane",
+      text: vae ? "z, the code of the image, is a point here. Dots are the codes of other images. The ellipse is q(z|x) at μ ± 2σ; the dashed circles hold 39, 86 and 99 % of the prior."
+        : "z, the code of the image, is a point here. Dots are the codes of other images. Nothing says where a code should lie.",
+      task: `Drag z, or press arrow keys. ${vae ? "Leave the ellipse, and go" : "Go"} on into another class.`,
+    },
+    {
       part: "z", row: "L17", title: vae ? "z = μ + σ ⊙ ε" : "z, the code",
       text: vae ? "The code is computed, not drawn. Where σ is small, z is nearly μ, as in an autoencoder."
         : "An autoencoder gives the code itself: one point for each image.",
       task: several ? "Choose the other models, one by one. Whose z is a point, and whose is one of many?"
         : "Take another image. Does z stay among those of its class?",
-    },
-    {
-      part: "plane", row: "L16", title: "The latent plane",
-      text: vae ? "Dots are the codes of other images. The ellipse is q(z|x) at μ ± 2σ; the dashed circles hold 39, 86 and 99 % of the prior."
-        : "Dots are the codes of other images. Nothing says where a code should lie.",
-      task: "Drag z, or press arrow keys. Leave the ellipse, and go on into another class.",
     },
     {
       part: "output", row: "L19", title: "The decoder draws",
