@@ -25,6 +25,7 @@ from vae_keras import (
 )
 from vae_keras.explorer import describe
 from vae_keras.explorer.layers import ACTIVATIONS, PACKED, PASSED
+from vae_keras.explorer.page import rows_of_tour
 from vae_keras.plots.style import CLASS_COLOURS
 
 X = np.random.default_rng(0).random((40, 28, 28, 1), dtype="float32")
@@ -378,10 +379,22 @@ class TestAt:
         assert "row L14" in shown["text/html"]
         assert len(shown["text/html"]) < 500
 
-    @pytest.mark.parametrize("row", ["L99", 14, None])
+    @pytest.mark.parametrize("row", ["L99", "L08", 14, None])
     def test_knows_the_rows_of_the_tour(self, row):
-        with pytest.raises(ValueError, match=r"row must be one of 'L01', 'L08', .*Received: row="):
+        with pytest.raises(ValueError, match=r"row must be one of 'L01', 'L09', .*'L35'\. Received: row="):
             explore(small_vae(), X, Y).at(row)
+
+    def test_has_no_walk_where_the_tour_of_several_models_has_none(self):
+        explorer = explore({"one": small_vae(), "other": small_vae()}, X, Y)
+        assert explorer.at("L26").tour == "L26"
+        with pytest.raises(ValueError, match=r"row must be one of 'L01', .*'L26'\. Received: row='L35'"):
+            explorer.at("L35")
+
+    @needs_node
+    @pytest.mark.parametrize("kinds", [["VAE"], ["AE"], ["AE", "VAE"], ["VAE", "VAE"], ["AE", "AE"]], ids="+".join)
+    def test_rows_are_those_of_the_steps(self, kinds):
+        models = [{"kind": kind} for kind in kinds]
+        assert rows_of_tour(models) == sorted(run_js("tourOf(given[0]).map(step => step.row)", models))
 
 
 class TestZ:

@@ -16,7 +16,7 @@ import numpy as np
 import traitlets
 
 from vae_keras.explorer.describe import described
-from vae_keras.explorer.page import TOUR_ROWS, script, styles, whole_page
+from vae_keras.explorer.page import rows_of_tour, script, styles, whole_page
 from vae_keras.models import VAE, Autoencoder
 from vae_keras.support.checks import one_of
 from vae_keras.support.files import whole_or_not_at_all
@@ -48,9 +48,10 @@ class Explorer(anywidget.AnyWidget):
         A saved notebook has the page only once, where the explorer stands first.
 
         Raises:
-            ValueError: the tour has no step of this row.
+            ValueError: the tour of these models has no step of this row. (It ends with a walk, L35,
+                or, where there are several models, with a comparison, L08 or L26.)
         """
-        return _Again(self.data, one_of(row, TOUR_ROWS, "row"))
+        return _Again(self.data, one_of(row, rows_of_tour(self.data["models"]), "row"))
 
     @traitlets.validate("z")
     def _check_z(self, proposal):

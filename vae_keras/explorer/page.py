@@ -11,6 +11,16 @@ TOUR_ROWS = sorted(
 )  # of the lecture, those that a step of the tour is about
 
 
+def rows_of_tour(models):
+    """Those that the tour of these models has, given what the front end is told: as in tour.js."""
+    kinds = {model["kind"] for model in models}
+    last = "L35" if len(models) == 1 else "L08" if len(kinds) == 2 else "L26"
+    left_out = {"L08", "L26", "L35"} - {last}
+    if "VAE" not in kinds:
+        left_out |= {"L09", "L14"}
+    return [row for row in TOUR_ROWS if row not in left_out]
+
+
 def script():
     """The front end, of the widget and of the page alike."""
     return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
