@@ -38,7 +38,10 @@ class Ledger:
 
     def done(self, student, fingerprint):
         """The row of this student, if the same was graded before; else None."""
-        return self._known.get((student, fingerprint))
+        row = self._known.get((student, fingerprint))
+        if row and row is not self.rows[student]:  # after another file, the first one again
+            self.add(row)
+        return row and self.rows[student]
 
     def add(self, row):
         """Keep a row, on the disk."""
@@ -61,8 +64,8 @@ def _row(line):
     """The row in a line; None if the line is damaged."""
     try:
         row = json.loads(line)
-        return row if {"student", "fingerprint", "results"} <= set(row) else None
-    except (ValueError, TypeError):
+        return row if isinstance(row, dict) and {"student", "fingerprint", "results"} <= set(row) else None
+    except ValueError:
         return None
 
 

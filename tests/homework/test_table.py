@@ -196,6 +196,13 @@ def test_the_ledger_knows_what_was_graded(tmp_path):
     assert len(others - {before}) == 5
 
 
+def test_the_first_file_handed_in_again_is_the_newest(tmp_path):
+    ledger = Ledger(tmp_path)
+    for mark in "12":
+        ledger.add(row("anna", kl=int(mark), fingerprint=mark))
+    assert ledger.done("anna", "1") == Ledger(tmp_path).rows["anna"] == json.loads(json.dumps(row("anna", kl=1)))
+
+
 def test_a_line_torn_anywhere_costs_that_line_only(tmp_path):
     ledger = Ledger(tmp_path)
     for student in ("anna", "bob"):
@@ -208,7 +215,9 @@ def test_a_line_torn_anywhere_costs_that_line_only(tmp_path):
         assert [*again.rows] == ["anna"]
         again.add(row("carl"))
         assert [*Ledger(tmp_path).rows] == ["anna", "carl"]
-    ledger.path.write_bytes(whole + b"\0\0\0[1]\n3\n" + whole[:-1])  # the newline alone is missing
+    ledger.path.write_bytes(
+        whole + b'\0\0\0[1]\n3\n["student", "fingerprint", "results"]\n' + whole[:-1]
+    )  # the newline alone is missing
     assert [*Ledger(tmp_path).rows] == ["anna", "bob"]
 
 
