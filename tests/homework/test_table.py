@@ -109,14 +109,14 @@ def test_what_a_human_entered_survives(encoding, delimiter, decimal, tmp_path):
 def test_new_points_replace_computed_ones_only(tmp_path):
     path = tmp_path / "grades.csv"
     write(path, row("anna", kl=0), row("bob", kl=0), row("carl"))
-    by_hand(path, bob={"kl (4)": "3"}, anna={"why (3)": "1"}, carl={"override": "excused"})
+    by_hand(path, bob={"kl (4)": "3"}, anna={"why (3)": "1", "MyVAE (5)": "0"}, carl={"override": "excused"})
     assert write(path, row("anna", kl=4), row("bob", kl=4), row("carl", kl=0)) == {
-        "anna": 10,
+        "anna": 5,
         "bob": 8,
         "carl": "excused",
     }
     by_hand(path, bob={"kl (4)": "4"}, carl={"override": ""})
-    assert write(path, row("anna"), row("bob"), row("carl", kl=0)) == {"anna": 10, "bob": 9, "carl": 5}
+    assert write(path, row("anna"), row("bob"), row("carl", kl=0)) == {"anna": 5, "bob": 9, "carl": 5}
 
 
 def test_a_total_that_a_spreadsheet_summed_is_no_override(tmp_path):
