@@ -13,6 +13,7 @@ import re
 import sys
 import traceback
 
+import answers
 from answers import answer_of
 from grading import notebooks, pages, sandbox
 from grading.run import Died, Process, run_cells
@@ -169,7 +170,7 @@ class Asked:
         for name, expression in self.check.answers:
             task, answer = task_of(name), answer_of(name)
             wrong = set()  # where parts count
-            for arguments, those in (assignment.hidden if hidden else assignment.visible)[name]:
+            for arguments, those in answers.hidden(name) if hidden else assignment.visible[name]:
                 values = await self._values(name, expression, arguments, answer.same)
                 if isinstance(values, tuple):
                     return values, 0.5 * (hidden and held > 0 and not answer.by_part)
@@ -257,7 +258,7 @@ async def grade(assignment, options):
     """Grade all students, and write the tables and pages."""
     grader = Grader(assignment, options)
     async with grader.process() as process:  # the machine's faults are no student's
-        name = next(iter(assignment.hidden))
+        name = assignment.tasks[0]
         values = await process.values(name, "nobody_wrote_this", task_of(name).examples[0], 120)
         if values != ("missing", ""):
             raise SystemExit(f"vae_keras does not work in a student's process: {values}")

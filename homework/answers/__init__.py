@@ -6,7 +6,7 @@ Students' package has numbers made of these, `vae_keras/homework/values.json`: `
 import dataclasses
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vae_keras.homework import ASSIGNMENTS, kept, task_of
@@ -19,7 +19,8 @@ class Answer:
     Args:
         right: an answer that is right.
         mistakes: hint → an answer with the mistake that the hint is about. The hint does not give the answer away.
-        hidden: the arguments, a tuple each, on which answers are graded.
+        hidden: the arguments, a tuple each, on which answers are graded; or a function that makes them anew, each
+            with what is known of it.
         numbers: answer → what it gives, where that is known without trying it.
         by_part: whether each of the numbers that are compared gives points of its own.
         stand_ins: {another task's name: an expression that takes its place}. Where the student's own is wrong, this
@@ -29,7 +30,7 @@ class Answer:
 
     right: Any
     mistakes: dict[str, Any]
-    hidden: Sequence[tuple]
+    hidden: Sequence[tuple] | Callable
     numbers: dict[Any, tuple] = dataclasses.field(default_factory=dict)
     by_part: bool = False
     stand_ins: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -59,16 +60,21 @@ def known(name, arguments):
     return {"true": numbers(answer.right), "mistakes": mistakes}
 
 
+def hidden(name):
+    """The hidden examples of a task: (arguments, what is known of them) each."""
+    made = answer_of(name).hidden
+    return list(made() if callable(made) else _hidden(name))
+
+
 @functools.cache
-def hidden_known(name):
-    """`known` of each hidden example of a task."""
-    return [known(name, arguments) for arguments in answer_of(name).hidden]
+def _hidden(name):
+    return [(arguments, known(name, arguments)) for arguments in answer_of(name).hidden]
 
 
 def check_hidden(name, answer):
     """Raise an AssertionError if an answer is wrong for a hidden example; its text says nothing of the example."""
     task = task_of(name)
-    for arguments, those in zip(answer_of(name).hidden, hidden_known(name), strict=True):
+    for arguments, those in hidden(name):
         hint = task.fault(task.judged(task.values(answer, arguments), arguments), those)
         if hint is not None:
             text = f"✗ {name}, on an example of the grader's"

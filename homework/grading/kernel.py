@@ -9,6 +9,7 @@ import os
 import sys
 
 MIB, GIB = 2**20, 2**30
+IMAGES = 200  # to train on
 
 
 def limit(memory, cpu):
@@ -20,11 +21,12 @@ def limit(memory, cpu):
         "RLIMIT_CPU": cpu,
         "RLIMIT_FSIZE": 200 * MIB,
         "RLIMIT_CORE": 0,
-        "RLIMIT_NOFILE": 1_024,  # what is written to a pipe takes memory
+        "RLIMIT_NOFILE": 256,  # what waits in a socket takes memory
         "RLIMIT_NPROC": 2_000,  # threads of all processes of a user, in a sandbox of its own only; not root's
     }.items():
         with contextlib.suppress(AttributeError, ValueError, OSError):  # not on this system, or less than it has
             resource.setrlimit(getattr(resource, name), (most, most))
+    os.nice(5)  # the grader is to be heard among many processes
 
 
 def to_json(values):
@@ -67,7 +69,7 @@ def reply(mimetype, task, expression, arguments, stand_ins):
         mimetype: of the display, which nobody knew before.
         task: name, such as "hw2.kl".
         expression: the answer's name in the notebook.
-        arguments: of the example, by `to_json`.
+        arguments: the file with those of the example, by `to_json`; it is read once and removed.
         stand_ins: {name: expression} of functions that take the place of the student's.
     """
     import keras
@@ -77,6 +79,9 @@ def reply(mimetype, task, expression, arguments, stand_ins):
 
     shell = InteractiveShell.instance()
     own = dict(shell.user_ns)
+    with open(arguments, encoding="utf-8") as file:
+        given = from_json(file.read())
+    os.remove(arguments)
     try:
         shell.user_ns |= {name: eval(of, {"vae_keras": vae_keras, "keras": keras}) for name, of in stand_ins.items()}
         for name in [name for name in sys.modules if name.startswith("vae_keras.homework")]:
@@ -89,7 +94,7 @@ def reply(mimetype, task, expression, arguments, stand_ins):
             result = {"missing": expression}
         else:
             with Noted(os.path.dirname(vae_keras.__file__)) as ran:
-                values = task_of(task).values(answer, from_json(arguments))
+                values = task_of(task).values(answer, given)
             if sum(value.size for value in values) > 1_000_000:
                 raise ValueError("more than a million numbers")
             numbers = [[list(value.shape), value.ravel().tolist()] for value in values]
@@ -100,15 +105,34 @@ def reply(mimetype, task, expression, arguments, stand_ins):
     shell.display_pub.publish({mimetype: json.dumps(result)})
 
 
+def shorten(package):
+    """No check asks how well a model is trained: `train` takes one epoch of a few images."""
+    whole = package.train
+
+    def train(model, x, epochs=1, *arguments, **options):
+        few = {name: values[:IMAGES] for name, values in {"x": x, **options}.items() if name in ("x", "y")}
+        return whole(model, few.pop("x"), 1, *arguments, **options | few)
+
+    package.train = train
+
+
 def main():
     limit(**json.loads(os.environ.pop("GRADING")))
     sys.path[0] = ""  # not the folder of this file
-    from ipykernel.kernelapp import launch_new_instance
+    import zmq
+    from ipykernel.kernelapp import IPKernelApp
 
-    import vae_keras  # noqa: F401  here its seconds count for no student's cell
+    import vae_keras  # here its seconds count for no student's cell
+
+    shorten(vae_keras)
+
+    class Kernel(IPKernelApp):
+        def init_iopub(self, context):
+            context.setsockopt(zmq.SNDHWM, 0)  # no message is lost, however slowly the grader reads
+            super().init_iopub(context)
 
     sys.modules["vae_grading"] = sys.modules["__main__"]  # where the grader finds `reply`
-    launch_new_instance()
+    Kernel.launch_instance()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import re
 
 import nbformat
 import nbformat.v4 as nbf
-from answers import answer_of, hidden_known, known
+from answers import known
 
 import vae_keras
 from vae_keras.homework import task_of
@@ -49,11 +49,10 @@ class Assignment:
         if not paths:
             raise SystemExit(f"no {course / 'release' / name}: run nbgrader generate_assignment {name} --no-db first")
         self.notebooks = [Given(path, course / "source" / name / path.name) for path in paths]
-        self.visible, self.hidden = {}, {}  # {task: [(arguments, what is known of them), …]}
-        for name in [name for check in self.checks for name, _ in check.answers]:
-            shown, graded = task_of(name).examples, answer_of(name).hidden
-            self.visible[name] = [(arguments, known(name, arguments)) for arguments in shown]
-            self.hidden[name] = list(zip(graded, hidden_known(name), strict=True))
+        self.tasks = [name for check in self.checks for name, _ in check.answers]
+        self.visible = {  # {task: [(arguments, what is known of them), …]}
+            name: [(arguments, known(name, arguments)) for arguments in task_of(name).examples] for name in self.tasks
+        }
 
     @property
     def checks(self):

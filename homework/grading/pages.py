@@ -72,6 +72,7 @@ def feedback(student, results, remarks, questions, cells):
     ]
     lines += [f"| {' | '.join(html.escape(cell).replace('|', '&#124;') for cell in row)} |" for row in rows]
     lines += ["", *(f"- {html.escape(remark)}" for remark in remarks)]
+    lines += ["", "Below is the notebook as it ran while grading, where models are trained for a moment only."]
     return [nbf.new_markdown_cell("\n".join(lines)), *cells]
 
 

@@ -21,11 +21,12 @@ import zmq
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from grading import sandbox, watch
+from grading import sandbox, seccomp, watch
 from grading.kernel import GIB, MIB, to_json
 
+SETTINGS = {"allow_errors": True, "store_widget_state": False, "iopub_timeout": 15, "raise_on_iopub_timeout": True}
 GRACE = 5  # seconds in which an interrupted cell has to end
 MOST_OUTPUT = 1_000_000  # characters of one cell's output that are kept
 MOST_RECEIVED = 100_000_000  # bytes of all that a process prints, kept or not
@@ -71,23 +72,23 @@ class Process:
 
     def __init__(self, jobs=1, memory=4, seconds=900, sandboxed=True):
         self.jobs, self.memory, self.seconds, self.sandboxed = jobs, memory, seconds, sandboxed
-        self.client = self.watch = self.root = None
+        self.client = self.watch = self.root = self.filter = None
         self.received, self.log, self.ran = 0, b"", set()
 
     async def __aenter__(self):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="grading-")).resolve()
         self.manager = Manager(connection_file=str(self.base / "kernel.json"))
-        self.manager.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
-        self.manager.context.setsockopt(zmq.RCVHWM, 10)  # messages that wait here; others wait in the student's process
         self.printed, printing = os.pipe()
         asyncio.get_running_loop().add_reader(self.printed, self._read)
         try:
-            environment = self._sandbox() if self.sandboxed else self._folder()
-            await self.manager.start_kernel(cwd=self.base, env=environment, stdout=printing, stderr=printing)
+            options = self._sandbox() if self.sandboxed else self._folder()
+            await self.manager.start_kernel(cwd=self.base, stdout=printing, stderr=printing, **options)
             first = psutil.Process(self.manager.provisioner.pid)
             self.watch = watch.Watch(first, self.memory, self.seconds)
             self.watch.start()
             self.client = self.manager.client()
+            self.client.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
+            self.client.context.setsockopt(zmq.RCVHWM, 10)  # messages that wait here; others wait there
             self.kernel = await self._reach(first) if self.sandboxed else first
             self.client.start_channels()
             await self.client.wait_for_ready(timeout=300)
@@ -112,20 +113,24 @@ class Process:
         if self.manager.has_kernel:
             await self.manager.shutdown_kernel(now=True)
         asyncio.get_running_loop().remove_reader(self.printed)
-        for descriptor in filter(None, (self.printed, self.root)):
+        for descriptor in filter(None, (self.printed, self.root, self.filter)):
             os.close(descriptor)
         shutil.rmtree(self.base, ignore_errors=True)
 
     def _sandbox(self):
-        """Set the command of a kernel in a sandbox, and return its environment."""
+        """Set the command of a kernel in a sandbox; returns more of what it is started with."""
         self.manager.transport = "ipc"  # there is no network
         self.manager.ip = f"{sandbox.HOME}/{secrets.token_hex(8)}"
         shown = {pathlib.Path(__file__).with_name("kernel.py"): "/grading/kernel.py"}
         shown |= {self.base / "kernel.json": "/grading/kernel.json"}
         shown |= {path: f"{sandbox.HOME}/matplotlib/{path.name}" for path in _fonts()}
         binds = [word for path, place in shown.items() for word in ("--ro-bind", str(path), place)]
-        self.manager.argv = sandbox.command(_kernel("/grading"), *binds)
-        return self._environment(sandbox.HOME) | sandbox.environment()
+        with open(self.base / "filter", "w+b", buffering=0) as file:
+            file.write(seccomp.program())
+        self.filter = os.open(self.base / "filter", os.O_RDONLY)
+        refused = ["--seccomp", str(self.filter)] * bool(seccomp.program())
+        self.manager.argv = sandbox.command(_kernel("/grading"), *binds, *refused)
+        return {"env": self._environment(sandbox.HOME) | sandbox.environment(), "pass_fds": [self.filter]}
 
     def _folder(self):
         """The same, without a sandbox."""
@@ -135,7 +140,7 @@ class Process:
         shutil.copy(pathlib.Path(__file__).with_name("kernel.py"), self.base)
         self.manager.argv = _kernel(str(self.base))
         packages = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-        return self._environment(str(self.base)) | packages
+        return {"env": self._environment(str(self.base)) | packages}
 
     def _environment(self, home):
         threads = str(max(1, (os.cpu_count() or 1) // self.jobs))
@@ -189,7 +194,7 @@ class Process:
         Raises:
             DeadKernelError: the process died, or has to: it could not be interrupted, or its memory is full.
         """
-        client = Client(notebook, km=self.manager, allow_errors=True, store_widget_state=False, iopub_timeout=30)
+        client = Client(notebook, km=self.manager, **SETTINGS)
         client.kc, client.process, client.wanted = self.client, self, wanted
         client.reset_execution_trackers()
         cell = notebook.cells[index]
@@ -211,6 +216,8 @@ class Process:
         except DeadKernelError:
             ended = "it ended the process (by its memory, exit() or os._exit)"
             raise DeadKernelError(self.watch.reason or ended) from None
+        except CellTimeoutError:  # the connection is closed
+            raise DeadKernelError(f"it shows more than {MESSAGE / MIB:.0f} MiB at a time") from None
         with contextlib.suppress(psutil.Error):
             if self.kernel.memory_info().rss > 0.75 * self.memory * GIB:
                 raise DeadKernelError(f"it fills the memory of {self.memory:g} GiB")  # and the next cells had none
@@ -225,7 +232,11 @@ class Process:
             DeadKernelError: the process died.
         """
         mimetype = f"application/x-{secrets.token_hex(16)}"
-        given = (mimetype, task, expression, to_json(arguments), dict(stand_ins))
+        seen, home = (f"/proc/self/fd/{self.root}{sandbox.HOME}", sandbox.HOME) if self.sandboxed else (self.base,) * 2
+        place = secrets.token_hex(16)
+        given = (mimetype, task, expression, f"{home}/{place}", dict(stand_ins))
+        with open(f"{seen}/{place}", "x", encoding="utf-8") as file:  # no frame and no message holds them for long
+            file.write(to_json(arguments))
         code = f"import vae_grading; vae_grading.reply{given!r}"
         notebook, self.ran = nbf.new_notebook(cells=[nbf.new_code_cell(code)]), set()
         if not await self.execute(notebook, 0, seconds, wanted=mimetype):

@@ -183,16 +183,15 @@ def test_each_task_has_answers_mistakes_and_hidden_examples_of_its_own(name, at_
     given = importlib.import_module(f"tried.{name.partition('.')[0]}")
     assert len(given.RIGHT[name]) >= 3
     assert len(given.WRONG[name]) >= 5
-    shown, hidden = (
-        [to_json(example) for example in those] for those in (task_of(name).examples, answers.answer_of(name).hidden)
-    )
+    shown = [to_json(example) for example in task_of(name).examples]
+    hidden = [to_json(example) for example, _ in answers.hidden(name)]
     assert hidden
     assert not set(hidden) & set(shown)
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_hidden_examples_can_be_sent(name, at_home):
-    for example in answers.answer_of(name).hidden:
+    for example, _ in answers.hidden(name):
         np.testing.assert_equal(from_json(to_json(example)), tuple(example))
 
 

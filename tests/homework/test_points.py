@@ -39,12 +39,11 @@ def graded(monkeypatch, folder, assignment, code, *tasks):
     """{task: (points, reason)} and the remarks, where `code` is what a student wrote."""
     given = grade.notebooks.Given(*(COURSE / f"{v}/{assignment}/{assignment}.ipynb" for v in ("release", "source")))
     given.checks = [check for check in given.checks if check.name.removeprefix("check_") in tasks]
-    visible, hidden = {}, {}
+    visible = {}
     for name in [f"{assignment}.{task}" for task in tasks]:
         if name not in KNOWN:
             KNOWN[name] = [(example, answers.known(name, example)) for example in task_of(name).examples]
         visible[name] = KNOWN[name]
-        hidden[name] = list(zip(answers.answer_of(name).hidden, answers.hidden_known(name), strict=True))
 
     @contextlib.asynccontextmanager
     async def process():
@@ -54,7 +53,7 @@ def graded(monkeypatch, folder, assignment, code, *tasks):
         return {}
 
     monkeypatch.setattr(grade, "run_cells", nothing_is_cut_short)
-    whole = types.SimpleNamespace(notebooks=[given], visible=visible, hidden=hidden)
+    whole = types.SimpleNamespace(notebooks=[given], visible=visible)
     grader = grade.Grader(whole, types.SimpleNamespace(jobs=1, timeout=60))
     monkeypatch.setattr(grader, "process", process)
     (folder / "in.ipynb").write_bytes(Book(COURSE, assignment).bytes())
