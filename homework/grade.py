@@ -1,310 +1,120 @@
 """Grade a folder of submitted notebooks: `python homework/grade.py hw2 SUBMISSIONS --out GRADES`.
 
-Writes GRADES/grades.csv, GRADES/answers.html (the written answers below the marking guide) and a page of feedback for
-each student. README.md beside this file says how to assign, collect, grade and return.
+Writes into GRADES: grades.csv; answers.html, the written answers below the marking guide; a page of feedback for each
+student. What was begun and ended goes on where it was. README.md beside this file says how to assign, collect, grade
+and return.
 """
 
 import argparse
 import asyncio
-import builtins
 import os
 import pathlib
-import re
+import signal
 import sys
 import traceback
 
-import answers
-from answers import answer_of
-from grading import notebooks, pages, sandbox
-from grading.run import Died, Process, run_cells
-from grading.submissions import collect, student_of  # noqa: F401
-from nbclient.exceptions import DeadKernelError
+from grading import notebooks, pages, sandbox, sheets
+from grading.grader import Grader
+from grading.submissions import Roster, collect, page_names
+from grading.table import Ledger, changes, fill_gradebook, fingerprint, write_table
 from tqdm import tqdm
 
 import vae_keras  # noqa: F401  keeps TensorFlow quiet
 from vae_keras.homework import task_of
 
-RUNS = 4  # of one notebook: a cell or task that ends the process is left out of the next run
-MOST_TIME = 10  # times a cell's: for all cells and checks of a run
-NOT_SOLVED = "not solved"
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
-
-class Grader:
-    """Grades one file after the other, each in a process of its own, `options.jobs` at a time."""
+class Batch:
+    """Grades all students, and keeps each one's row and page on disk as soon as it is done."""
 
     def __init__(self, assignment, options):
         self.assignment, self.options = assignment, options
-        self.free = asyncio.Semaphore(options.jobs)
+        self.grader, self.ledger = Grader(assignment, options), Ledger(options.out)
+        notebook_names = [given.name for given in assignment.notebooks]
+        self.students = collect(options.submissions, assignment.name, *notebook_names)
+        if not self.students:
+            raise SystemExit(f"there are no files to grade. Received: {options.submissions}")
+        if unknown := set(options.again) - {"all", *self.students}:
+            raise SystemExit(
+                f"--again must name a student, or all. Received: {', '.join(sorted(unknown))}; there are "
+                f"{', '.join(self.students)}"
+            )
+        names = page_names(self.students)
+        self.pages = {student: options.out / "feedback" / f"{name}.html" for student, name in names.items()}
+        (options.out / "feedback").mkdir(parents=True, exist_ok=True)
+        self.before, self.rows = dict(self.ledger.rows), {}
 
-    def process(self):
-        """The place for one student's code."""
-        given = self.options
-        return Process(given.jobs, given.memory, MOST_TIME * given.timeout, sandboxed=not given.no_sandbox)
-
-    async def student(self, student, paths):
-        """All files of a student: {check: (points, reason)}, remarks, {question: answer}, and the page's cells."""
-        results, remarks, texts, cells = {}, [], {}, []
-        async with self.free:
-            graded = []
-            for path in paths:
-                try:
-                    graded.append((path, await self.file(path)))
-                except ValueError as error:
-                    remarks.append(f"{path.name}: {error}")
-                except Exception as error:  # of this grader: nobody's damage stops the batch
-                    traceback.print_exc()
-                    remarks.append(f"{path.name}: the grader failed ({type(error).__name__}); grade it by hand")
-        unread = "; ".join(remarks)
-        for given in self.assignment.notebooks:
-            those = [(path, grades) for path, grades in graded if grades["given"] is given]
-            if those:
-                path, best = max(those, key=lambda one: sum(points for points, _ in one[1]["results"].values()))
-                results |= best["results"]
-                texts |= best["texts"]
-                cells += best["cells"]
-                remarks += best["remarks"]
-                if len(those) > 1:
-                    remarks.append(f"{len(those)} files: {path.name} counts, no other has more points")
-            else:
-                results |= dict.fromkeys(given.checks, (0, unread or f"no {given.name}.ipynb"))
-        return results, remarks, texts, cells
-
-    async def file(self, path):
-        """One file.
-
-        Raises:
-            ValueError: it is not a notebook of this assignment.
-        """
-        if path.suffix != ".ipynb":
-            raise ValueError("not a notebook")
-        cells, remarks = notebooks.read(path)
-        if not any(cell.cell_type == "code" and cell.source.strip() for cell in cells):
-            raise ValueError("a notebook without code")
-        given = self.assignment.notebook_of(cells)
-        if given is None:
-            raise ValueError(f"not a notebook of {self.assignment.name}")
-        cells, origin, restored = notebooks.restore(cells, given)
-        texts = {question: notebooks.answer_to(question, cells, origin) for question in given.questions}
-        remarks += restored + notebooks.looks(cells, origin, given)
-        results, cells, done = await self.notebook(given, cells, origin)
-        remarks += done
-        return {"given": given, "results": results, "texts": texts, "remarks": remarks, "cells": cells}
-
-    async def notebook(self, given, cells, origin):
-        """Run the cells, ask for every check's answers: {check: (points, reason)}, cells as they ran, remarks."""
-        results, skipped, cut, ran = {}, {}, {}, notebooks.as_notebook(cells)
-        stand_ins, same = {}, {}  # of each check: what takes another answer's place; the course's functions that ran
-        for check in given.checks:
-            places = notebooks.places(check, given, cells, origin)
-            stubs = [given.cells[i].source for i in given.solutions(check)]
-            if places and all(notebooks.is_stub(cells[i].source, stub) for i in places for stub in stubs):
-                results[check] = 0, NOT_SOLVED
-        for _ in range(RUNS):
-            if len(results) == len(given.checks):
-                break
-            ran = notebooks.as_notebook(cells)
-            try:
-                async with self.process() as process:
-                    cut = await run_cells(process, ran, skipped, self.options.timeout)
-                    for hidden in (False, True):  # first those of which a student may know what they are
-                        for check in given.checks:
-                            if check in results:
-                                continue
-                            places = notebooks.places(check, given, cells, origin)
-                            asked = Asked(process, check, self.options.timeout, stand_ins.get(check, {}))
-                            fault, share = await asked.about(self.assignment, hidden)
-                            if fault and (others := _stand_ins(check, results)) and check not in stand_ins:
-                                asked.stand_ins = stand_ins[check] = others
-                                fault, share = await asked.about(self.assignment, hidden)
-                            same.setdefault(check, set()).update(asked.same)
-                            if isinstance(fault, tuple):
-                                fault = _reason(fault, check.answers[0][1], hidden, ran, places, cut)
-                            if fault or hidden:
-                                results[check] = check.points * share, fault
-            except Died as death:
-                check = death.where
-                if isinstance(check, int):
-                    skipped[check] = death.reason
-                    check = given.check_of(origin[check])  # the cell that checks an answer shows what it does
-                if check:
-                    results[check] = 0, death.reason
-        for place, reason in skipped.items():
-            ran.cells[place].outputs = [notebooks.note(f"left out: {reason}")]
-        remarks = [f"cell {place + 1}: {reason}" for place, reason in sorted((cut | skipped).items())]
-        remarks += [
-            f"look at {pages.task(c)}: the course's {', '.join(sorted(f))} ran in it" for c, f in same.items() if f
-        ]
-        remarks += [
-            f"{pages.task(check)}: tried with the course's {' and '.join(others)}, as the student's is wrong"
-            for check, others in stand_ins.items()
-        ]
-        results = {check: results.get(check, (0, "the process ended again and again")) for check in given.checks}
-        return results, ran.cells, remarks
-
-
-class Asked:
-    """The answers that a check is about, in a student's process.
-
-    Args:
-        seconds: for one example.
-        stand_ins: {name: expression} of other answers, which these may call.
-
-    Attributes:
-        same: the course's own functions for the same purpose that ran for them.
-    """
-
-    def __init__(self, process, check, seconds, stand_ins):
-        self.process, self.check, self.seconds, self.stand_ins = process, check, seconds, stand_ins
-        self.same = set()
-
-    async def about(self, assignment, hidden):
-        """What is wrong with them, "" if nothing is, or ("kind", text) where there are no numbers; the share of points.
-
-        Half of the points are for the visible examples and the first of the hidden ones, which is an ordinary one.
-
-        Raises:
-            Died: asking for it ended the process.
-        """
-        held = 0
-        for name, expression in self.check.answers:
-            task, answer = task_of(name), answer_of(name)
-            wrong = set()  # where parts count
-            for arguments, those in answers.hidden(name) if hidden else assignment.visible[name]:
-                values = await self._values(name, expression, arguments, answer.same)
-                if isinstance(values, tuple):
-                    return values, 0.5 * (hidden and held > 0 and not answer.by_part)
-                judged = await asyncio.to_thread(_judged, task, values, arguments)
-                hint = task.fault(judged, those)
-                if hint is not None and answer.by_part:
-                    wrong |= _wrong_parts(judged, those)
-                elif hint is not None:
-                    where = " on an example of the grader's" * hidden
-                    what = f"gives other values than it should{where}" + f"; hint: {hint}" * bool(hint)
-                    return what, 0.5 * (hidden and held > 0)
-                held += 1
-            if wrong and hidden:
-                parts = len(those["true"])
-                return f"not right: {', '.join(str(part + 1) for part in sorted(wrong))}", 1 - len(wrong) / parts
-        return "", 1.0
-
-    async def _values(self, name, expression, arguments, same):
+    async def run(self):
+        """Grade whoever is not graded yet; at the end, or when it is ended, write the tables."""
+        await self._try_the_machine()
+        running = [asyncio.ensure_future(self.student(student)) for student in self.students]
         try:
-            values = await self.process.values(name, expression, arguments, self.seconds, self.stand_ins)
-        except DeadKernelError as error:
-            raise Died(self.check, error) from None
-        self.same |= self.process.ran & {*same, "sys.setprofile"}
-        return values
+            bar = tqdm(asyncio.as_completed(running), total=len(running), unit="student", desc=self.assignment.name)
+            for done in bar:
+                await done
+        finally:
+            for task in running:
+                task.cancel()
+            self.write()
 
-
-def _stand_ins(check, results):
-    """What may take the place of other answers, as the student's own are wrong."""
-    wrong = {name for other, (points, _) in results.items() if not points for _, name in other.answers}
-    known = {name: of for task, _ in check.answers for name, of in answer_of(task).stand_ins.items()}
-    return {name: of for name, of in known.items() if name in wrong}
-
-
-def _judged(task, values, arguments):
-    """As `Task.judged`; nothing of numbers that no judge can read."""
-    try:
-        return task.judged(values, arguments)
-    except (TypeError, ValueError, IndexError):
-        return []
-
-
-def _wrong_parts(judged, those):
-    """Which of the numbers are not the true ones."""
-    numbers = [part.item() if part.size == 1 else None for part in judged]
-    true = [part["numbers"][0] for part in those["true"]]
-    return {i for i in range(len(true)) if len(numbers) != len(true) or numbers[i] != true[i]}
-
-
-def _reason(problem, expression, hidden, ran, places, cut):
-    """Why there are no numbers, in words that say nothing of a hidden example."""
-    kind, text = problem
-    if kind == "missing":
-        for place in reversed(places):
-            if place in cut:
-                return f"its cell was cut short: {cut[place]}"
-            for output in ran.cells[place].outputs:
-                if output.output_type == "error":
-                    return _error(output.ename, output.evalue)
-        return f"no cell defines {expression}"
-    where = ", on an example of the grader's" * hidden
-    if kind == "time":
-        return f"runs too long{where}"
-    if hidden and kind != "NotImplementedError":  # a student's own error might tell what the example is
-        return f"raises {kind if hasattr(builtins, kind) else 'an error'}{where}"
-    return _error(kind, text)
-
-
-def _error(name, text):
-    if name == "NotImplementedError":
-        return NOT_SOLVED
-    text = re.sub(r" \(\d+\.py, line", " (line", ANSI.sub("", text))  # IPython's file of a cell
-    return f"raises {name}: {text.strip().partition(chr(10))[0][:200]}"
-
-
-def _by_reason(results):
-    """{reason: [tasks]} of those that have no points."""
-    reasons = {}
-    for check, (_, reason) in results.items():
-        if reason:
-            reasons.setdefault(reason, []).append(pages.task(check))
-    return reasons
-
-
-async def grade(assignment, options):
-    """Grade all students, and write the tables and pages."""
-    grader = Grader(assignment, options)
-    async with grader.process() as process:  # the machine's faults are no student's
-        name = assignment.tasks[0]
-        values = await process.values(name, "nobody_wrote_this", task_of(name).examples[0], 120)
+    async def _try_the_machine(self):
+        """Its faults are no student's."""
+        name = self.assignment.tasks[0]
+        async with self.grader.process() as process:
+            values = await process.values(name, "nobody_wrote_this", task_of(name).examples[0], 120)
         if values != ("missing", ""):
             raise SystemExit(f"vae_keras does not work in a student's process: {values}")
-    students = collect(options.submissions, assignment.name)
-    if not students:
-        raise SystemExit(f"no files in {options.submissions}")
-    pages_folder = options.out / "feedback"
-    pages_folder.mkdir(parents=True, exist_ok=True)
-    rows, texts = {}, {}
 
-    async def one(student, paths):
-        results, remarks, texts[student], cells = await grader.student(student, paths)
-        total = sum(points for points, _ in results.values())
-        reasons = [
-            f"{', '.join(names)}: {reason}" for reason, names in _by_reason(results).items() if reason not in remarks
-        ]
-        rows[student] = [
-            *(student, ", ".join(path.name for path in paths)),
-            *(pages.number(points) for points, _ in results.values()),
-            *(pages.number(total), *[""] * len(assignment.questions), "; ".join(reasons + remarks)),
-        ]
-        page = pages.feedback(student, results, remarks, assignment.questions, cells)
-        path = pages_folder / (re.sub(r"[^\w. ()+@-]", "_", student) + ".html")
+    async def student(self, student):
+        """Grade one, unless the same was graded before."""
+        paths, options = self.students[student], self.options
+        limits = {name: vars(options)[name] for name in ("policy", "timeout", "memory")}
+        mark = await asyncio.to_thread(fingerprint, paths, self.assignment.files, **limits)
+        again = bool({student, "all"} & set(options.again)) or not self.pages[student].exists()
+        if not again and (row := self.ledger.done(student, mark)):
+            self.rows[student] = row
+            return
+        results, remarks, texts, cells, whole = await self.grader.student(paths)
+        remarks = self.students.remarks.get(student, []) + remarks
+        remarks += ["late"] * any("_LATE_" in path.name for path in paths)
+        page = pages.feedback(student, results, remarks, self.assignment.questions, cells)
         try:
-            await asyncio.to_thread(pages.write_page, path, student, page)
+            await asyncio.to_thread(pages.write_page, self.pages[student], student, page)
         except Exception:  # of something that the student's cells show
             traceback.print_exc()
-            await asyncio.to_thread(pages.write_page, path, student, page[:1])
+            await asyncio.to_thread(pages.write_page, self.pages[student], student, page[:1])
+        self.rows[student] = {
+            "student": student,
+            "fingerprint": mark,
+            "results": {check.name: result for check, result in results.items()},
+            "remarks": remarks,
+            "files": [path.name for path in paths],
+            "texts": texts,
+        }
+        if whole:  # else the next run tries again
+            self.ledger.add(self.rows[student])
 
-    try:
-        running = [asyncio.ensure_future(one(student, paths)) for student, paths in students.items()]
-        for done in tqdm(asyncio.as_completed(running), total=len(running), unit="student", desc=assignment.name):
-            await done
-    finally:  # what is done is kept
-        for task in running:
-            task.cancel()
-        header = ["student", "file"]
-        header += [f"{pages.task(check)} ({pages.number(check.points)})" for check in assignment.checks]
-        header += ["total", *(f"{q.name} ({pages.number(q.points)})" for q in assignment.questions), "remarks"]
-        pages.write_csv(options.out / "grades.csv", header, [rows[student] for student in sorted(rows)])
+    def write(self):
+        """Write the tables and the page of answers."""
+        assignment, options = self.assignment, self.options
+        points = {check.name: check.points for check in assignment.checks}
+        written = {question.name: question.points for question in assignment.questions}
+        totals = write_table(options.out / "grades.csv", self.rows.values(), points, written)
         if assignment.questions:
-            ordered = {student: texts[student] for student in sorted(rows)}
-            pages.write_page(
-                options.out / "answers.html", assignment.name, pages.answers(assignment.questions, ordered)
-            )
-    return rows
+            texts = {student: self.rows[student].get("texts", {}) for student in sorted(self.rows)}
+            page = pages.answers(assignment.questions, texts)
+            pages.write_page(options.out / "answers.html", assignment.name, page)
+        if self.before:
+            _tell("changed", changes({name: self.before[name] for name in self.rows if name in self.before}, self.rows))
+        if options.roster:
+            _tell("handed in nothing", options.roster.missing(self.students))
+            _tell("not in the roster", options.roster.unknown(self.students))
+        if options.gradebook:
+            filled = options.gradebook, options.out / "upload.csv"
+            _tell("not in upload.csv", fill_gradebook(*filled, totals, options.column, assignment.name))
+
+
+def _tell(what, lines):
+    print(f"{what}: {len(lines)}", *lines, sep="\n  ")
 
 
 def parse(arguments=None):
@@ -313,6 +123,11 @@ def parse(arguments=None):
     parser.add_argument("assignment", help="such as hw2")
     parser.add_argument("submissions", type=pathlib.Path, help="the folder of what was handed in")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="the folder for grades and feedback")
+    parser.add_argument("--policy", choices=("best", "newest"), default="best", help="which of two files counts")
+    parser.add_argument("--again", action="append", default=[], help="grade this student once more; all: everybody")
+    parser.add_argument("--roster", type=pathlib.Path, help="CSV of the class: who is missing, who is unknown")
+    parser.add_argument("--gradebook", type=pathlib.Path, help="CSV of Moodle or Canvas, to be filled: upload.csv")
+    parser.add_argument("--column", help="of the gradebook, if it does not have the assignment's name")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="students at a time (default: %(default)s)"
     )
@@ -325,18 +140,30 @@ def parse(arguments=None):
         parser.error("student code needs limits that Windows does not have: grade in WSL, or in a container")
     if not options.submissions.is_dir():
         parser.error(f"{options.submissions} is not a folder")
+    try:
+        options.roster = options.roster and Roster.read(options.roster)
+        if options.gradebook:  # not only after an hour that it is none
+            sheets.read(options.gradebook)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     return options
 
 
 def main(arguments=None):
-    """Grade; returns the rows of the table, by student."""
+    """Grade; returns the rows of the ledger, by student."""
     options = parse(arguments)
     assignment = notebooks.Assignment(options.course, options.assignment)
     if options.no_sandbox:
         print(f"No sandbox: students' code can do all that you can{' as root' * (not os.getuid())}.", file=sys.stderr)
     elif problem := sandbox.problem():
         raise SystemExit(problem)
-    return asyncio.run(grade(assignment, options))
+    batch = Batch(assignment, options)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is done is written
+    try:
+        asyncio.run(batch.run())
+    except ValueError as error:  # of a table that a human has changed
+        raise SystemExit(str(error)) from None
+    return batch.rows
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import nbformat.v4 as nbf
 COURSE = pathlib.Path(__file__).parents[1] / "homework"
 sys.path[:0] = [str(COURSE), str(COURSE.parent / "tests" / "homework")]  # for `tried`
 import grade  # noqa: E402
+from grading.submissions import student_of  # noqa: E402
 
 POINTS = {"sample_z": 2, "SamplingLayer": 3, "squared_error": 3, "cross_entropy": 4, "kl": 4, "MyVAE": 5}
 MOODLE = "{name}_{number}_assignsubmission_file/hw2.ipynb"
@@ -306,7 +307,7 @@ def compare(students, folder, out):
     wrong = 0
     for number, (case, files) in enumerate(students.items(), 1):
         where, _, zero, reason = files[-1]
-        row = rows[grade.student_of(folder / where, folder, "hw2")]
+        row = rows[student_of(folder / where, folder, "hw2")]
         got = {task: float(row[key]) for task in POINTS for key in row if key.startswith(f"{task} (")}
         deserved = {task: POINTS[task] * (task not in zero) for task in got}
         right = got == deserved and bool(re.search(reason, row["remarks"]))

@@ -14,6 +14,7 @@ from answers import known
 import vae_keras
 from vae_keras.homework import task_of
 
+COURSE = pathlib.Path(__file__).parents[1]
 LARGEST = 30 * 2**20  # bytes of a submitted notebook
 STUB = "YOUR ANSWER HERE"
 SUSPICIOUS = {"task_of", "TASKS"}
@@ -44,7 +45,7 @@ class Assignment:
 
     def __init__(self, course, name):
         course = pathlib.Path(course)
-        self.name, self.course = name, course
+        self.name = name
         paths = sorted((course / "release" / name).glob("*.ipynb"))
         if not paths:
             raise SystemExit(f"no {course / 'release' / name}: run nbgrader generate_assignment {name} --no-db first")
@@ -53,6 +54,13 @@ class Assignment:
         self.visible = {  # {task: [(arguments, what is known of them), …]}
             name: [(arguments, known(name, arguments)) for arguments in task_of(name).examples] for name in self.tasks
         }
+
+    @property
+    def files(self):
+        """All that grades depend on, besides what was handed in."""
+        own = [path for given in self.notebooks for path in given.paths]
+        code = [pathlib.Path(__file__).parent, COURSE / "answers", pathlib.Path(vae_keras.homework.__file__).parent]
+        return own + [path for folder in code for path in sorted(folder.glob("*.py"))]
 
     @property
     def checks(self):
@@ -72,7 +80,7 @@ class Given:
     """One notebook as students get it, and what its source says of points."""
 
     def __init__(self, release, source):
-        self.name = release.stem
+        self.name, self.paths = release.stem, (release, source)
         self.cells = nbformat.read(release, as_version=4).cells
         self.checks, self.questions, self.used = [], [], {}
         index = {cell.metadata.get("nbgrader", {}).get("grade_id"): i for i, cell in enumerate(self.cells)}

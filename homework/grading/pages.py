@@ -1,9 +1,7 @@
 """What the lecturer and the students get: two tables and a page for each student."""
 
 import copy
-import csv
 import html
-import re
 
 import bleach
 import nbformat.v4 as nbf
@@ -25,14 +23,6 @@ def number(points):
 def task(check):
     """A check's task, as students know it."""
     return check.name.removeprefix("check_")
-
-
-def write_csv(path, header, rows):
-    """Write a table that a spreadsheet opens as it is: no cell of it is taken for a formula."""
-    with open(path, "w", newline="", encoding="utf-8-sig") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows([f"'{cell}" if re.match(r"[=+\-@\t\r]", str(cell)) else cell for cell in row] for row in rows)
 
 
 def write_page(path, title, cells):
@@ -86,6 +76,6 @@ def answers(questions, texts):
     for question in questions:
         cells.append(nbf.new_markdown_cell(f"# {question.name}, {number(question.points)} points\n\n{question.guide}"))
         for student, given in texts.items():
-            answer = given.get(question) or "*(no answer)*"
+            answer = given.get(question.name) or "*(no answer)*"
             cells.append(nbf.new_markdown_cell(f"---\n\n**{html.escape(student)}**\n\n{answer}"))
     return cells

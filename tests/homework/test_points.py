@@ -6,6 +6,7 @@ import pathlib
 import types
 
 import answers
+import grading.grader
 import pytest
 from grading.kernel import Noted
 from submissions import COURSE, Book, grade
@@ -52,9 +53,9 @@ def graded(monkeypatch, folder, assignment, code, *tasks):
     async def nothing_is_cut_short(*_):
         return {}
 
-    monkeypatch.setattr(grade, "run_cells", nothing_is_cut_short)
+    monkeypatch.setattr(grading.grader, "run_cells", nothing_is_cut_short)
     whole = types.SimpleNamespace(notebooks=[given], visible=visible)
-    grader = grade.Grader(whole, types.SimpleNamespace(jobs=1, timeout=60))
+    grader = grading.grader.Grader(whole, types.SimpleNamespace(jobs=1, timeout=60))
     monkeypatch.setattr(grader, "process", process)
     (folder / "in.ipynb").write_bytes(Book(COURSE, assignment).bytes())
     cells, origin, _ = grade.notebooks.restore(grade.notebooks.read(folder / "in.ipynb")[0], given)
