@@ -24,11 +24,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from grading import sandbox, seccomp, watch
-from grading.kernel import GIB, MIB, to_json
+from grading.kernel import GIB, MIB, MOST_OUTPUT, to_json
 
 SETTINGS = {"allow_errors": True, "store_widget_state": False, "iopub_timeout": 15, "raise_on_iopub_timeout": True}
 GRACE = 5  # seconds in which an interrupted cell has to end
-MOST_OUTPUT = 1_000_000  # characters of one cell's output that are kept
 MOST_RECEIVED = 100_000_000  # bytes of all that a process prints, kept or not
 MESSAGE = 32 * MIB  # what is larger is not received at all
 logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # what a student's cell did is told in the grades
@@ -164,12 +163,13 @@ class Process:
         inside = []
         while await self.manager.is_alive():
             with contextlib.suppress(psutil.Error):
-                inside = [process for process in watch.tree(first) if process.name() != "bwrap"]
+                processes = watch.tree(first)
+                inside = [process for process in processes if process.name() != "bwrap"]
             if inside:
                 self.root = os.open(f"/proc/{inside[0].pid}/root", os.O_PATH)
                 root = f"/proc/self/fd/{self.root}"
                 self.client.ip = root + self.manager.ip
-                self.watch.disks = [root + sandbox.HOME, f"{root}/dev/shm"]
+                self.watch.init, self.watch.root = processes[1], root
                 return inside[0]
             await asyncio.sleep(0.02)
         raise RuntimeError("bubblewrap ended")

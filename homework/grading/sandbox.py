@@ -66,6 +66,7 @@ def command(argv, *options):
     line += ["--cap-drop", "ALL", "--hostname", "student", "--new-session", "--die-with-parent"]
     line += ["--unsetenv", "JPY_PARENT_PID"]  # else the kernel looks for a parent that it does not see
     line += ["--proc", "/proc", "--dev", "/dev"]
+    line += ["--ro-bind", "/dev/null", "/dev/zero"]  # a map of it is memory that no process shows
     line += ["--size", str(SHARED), "--tmpfs", "/dev/shm", "--size", str(DISK), "--tmpfs", HOME]
     for folder in ("bin", "sbin", "lib", "lib32", "lib64"):
         if os.path.islink(f"/{folder}"):
