@@ -27,7 +27,7 @@ def limit(memory, cpu):
         "RLIMIT_FSIZE": 200 * MIB,
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": 256,  # what waits in a socket takes memory
-        "RLIMIT_NPROC": 2_000,  # threads of all processes of a user, in a sandbox of its own only; not root's
+        "RLIMIT_NPROC": 2_000,  # threads of all processes of a user; in a sandbox its own alone; not root's
     }.items():
         with contextlib.suppress(AttributeError, ValueError, OSError):  # not on this system, or less than it has
             resource.setrlimit(getattr(resource, name), (most, most))

@@ -83,12 +83,12 @@ class Process:
             options = self._sandbox() if self.sandboxed else self._folder()
             await self.manager.start_kernel(cwd=self.base, stdout=printing, stderr=printing, **options)
             first = psutil.Process(self.manager.provisioner.pid)
-            self.watch = watch.Watch(first, self.memory, self.seconds)
-            self.watch.start()
             self.client = self.manager.client()
             self.client.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
             self.client.context.setsockopt(zmq.RCVHWM, 10)  # messages that wait here; others wait there
-            self.kernel = await self._reach(first) if self.sandboxed else first
+            self.kernel, place = await self._reach(first) if self.sandboxed else (first, watch.Tree(first))
+            self.watch = watch.Watch(place, self.memory, self.seconds)
+            self.watch.start()
             self.client.start_channels()
             await self.client.wait_for_ready(timeout=300)
             self.watch.began = time.monotonic()  # a slow machine is no student's fault
@@ -159,18 +159,15 @@ class Process:
         }
 
     async def _reach(self, first):
-        """Find the kernel below bubblewrap's processes, and reach the files of its sandbox. Returns its process."""
-        inside = []
+        """The kernel below bubblewrap's processes, and what a watch needs; the client is told where its sockets are."""
         while await self.manager.is_alive():
             with contextlib.suppress(psutil.Error):
-                processes = watch.tree(first)
-                inside = [process for process in processes if process.name() != "bwrap"]
-            if inside:
-                self.root = os.open(f"/proc/{inside[0].pid}/root", os.O_PATH)
-                root = f"/proc/self/fd/{self.root}"
-                self.client.ip = root + self.manager.ip
-                self.watch.init, self.watch.root = processes[1], root
-                return inside[0]
+                processes = first.children(recursive=True)
+                if processes and processes[-1].name() != "bwrap":
+                    self.root = os.open(f"/proc/{processes[-1].pid}/root", os.O_PATH)
+                    root = f"/proc/self/fd/{self.root}"
+                    self.client.ip = root + self.manager.ip
+                    return processes[-1], watch.Inside(processes[0], root)
             await asyncio.sleep(0.02)
         raise RuntimeError("bubblewrap ended")
 
