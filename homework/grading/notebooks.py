@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import urllib.parse
 
 import nbformat
 import nbformat.v4 as nbf
@@ -15,6 +16,7 @@ import vae_keras
 from vae_keras.homework import task_of
 
 COURSE = pathlib.Path(__file__).parents[1]
+PICTURES = {"image/png", "image/jpeg", "image/gif"}
 LARGEST = 30 * 2**20  # bytes of a submitted notebook
 STUB = "YOUR ANSWER HERE"
 SUSPICIOUS = {"task_of", "TASKS"}
@@ -32,10 +34,11 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """A question that a human marks. `index` is its cell's place in the release version."""
+    """A question that a human marks: its text and the guide; `index` is its cell's place in the release version."""
 
     name: str
     points: float
+    text: str
     guide: str
     index: int
 
@@ -89,7 +92,9 @@ class Given:
             if meta.get("grade") and cell.cell_type == "code":
                 self.checks.append(Check(meta.grade_id, meta.points, _checked(cell.source)))
             elif meta.get("grade"):
-                self.questions.append(Question(meta.grade_id, meta.points, cell.source, index[meta.grade_id]))
+                place = index[meta.grade_id]
+                text = self.cells[place - 1].source
+                self.questions.append(Question(meta.grade_id, meta.points, text, cell.source, place))
             elif meta.get("solution"):
                 self.used[meta.grade_id] = words(cell.source)  # with the given lines around the answer
         self.names = {expression for check in self.checks for _, expression in check.answers}
@@ -204,10 +209,22 @@ def _fresh(cell):
     source = "".join(map(str, source)) if isinstance(source, list) else str(source)
     metadata = metadata if isinstance(metadata, dict) else {}
     make = nbf.new_code_cell if cell.get("cell_type") == "code" else nbf.new_markdown_cell
+    if make is nbf.new_markdown_cell:
+        source = re.sub(r"attachment:([^)\s\"'>]+)", lambda found: _picture(cell, found[1]), source)
     kept = {"was": str(cell.get("id") or metadata.get("id") or "")}  # Colab keeps the id in the metadata
     if isinstance(metadata.get("nbgrader"), dict):
         kept["nbgrader"] = metadata["nbgrader"]
     return make(source.replace("\r\n", "\n").replace("\r", "\n"), metadata=kept)
+
+
+def _picture(cell, name):
+    """The address of a picture that is attached to a cell: one that holds the picture itself."""
+    pictures = cell.get("attachments") if isinstance(cell.get("attachments"), dict) else {}
+    kinds = pictures.get(urllib.parse.unquote(name))
+    for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+        if kind in PICTURES and isinstance(data, str):
+            return f"data:{kind};base64,{''.join(data.split())}"
+    return "missing-picture"
 
 
 def restore(cells, given):

@@ -10,8 +10,10 @@ from nbconvert import HTMLExporter
 TAGS = {
     *bleach.ALLOWED_TAGS,
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "pre", "small", "sub", "sup", "del"),
-    *("table", "thead", "tbody", "tr", "th", "td"),
+    *("table", "thead", "tbody", "tr", "th", "td", "img"),
 }
+# What a student wrote stands in a frame, whatever it looks like.
+STYLE = "<style>.celltag_answer {border: 1px solid #888; border-left: 6px solid #0072b2; margin: 0 0 2em 2em}</style>"
 SHOWN = {"text/plain", "text/html", "text/markdown", "image/png", "image/jpeg", "image/svg+xml"}
 
 
@@ -34,12 +36,21 @@ def write_page(path, title, cells):
     exporter = HTMLExporter(sanitize_html=True)
     exporter.register_filter("clean_html", clean)  # nbconvert's own also removes headings and paragraphs
     body, _ = exporter.from_notebook_node(nbf.new_notebook(cells=cells), resources={"metadata": {"name": title}})
-    path.write_text(body, encoding="utf-8")
+    path.write_text(body.replace("</head>", f"{STYLE}</head>", 1), encoding="utf-8", errors="backslashreplace")
 
 
 def clean(text):
-    """HTML with no more than what Markdown makes and tables need."""
-    return bleach.clean(str(text), TAGS, {**bleach.ALLOWED_ATTRIBUTES, "*": ["class", "id"]})
+    """HTML with no more than what Markdown makes, and tables and pictures need."""
+    attributes = {**bleach.ALLOWED_ATTRIBUTES, "*": ["class", "id"], "img": _of_a_picture, "a": _of_a_link}
+    return bleach.clean(str(text), TAGS, attributes, {*bleach.ALLOWED_PROTOCOLS, "data"})
+
+
+def _of_a_picture(_, name, value):
+    return name == "alt" or (name == "src" and value.startswith("data:image/"))
+
+
+def _of_a_link(_, name, value):
+    return name == "href" and not value.lstrip().lower().startswith("data:")
 
 
 def feedback(student, results, remarks, questions, cells):
@@ -74,8 +85,10 @@ def answers(questions, texts):
     """
     cells = []
     for question in questions:
-        cells.append(nbf.new_markdown_cell(f"# {question.name}, {number(question.points)} points\n\n{question.guide}"))
+        cells.append(nbf.new_markdown_cell(f"# {question.name}, {number(question.points)} points\n\n{question.text}"))
+        cells.append(nbf.new_markdown_cell(f"**A model answer**\n\n{question.guide}"))
         for student, given in texts.items():
             answer = given.get(question.name) or "*(no answer)*"
-            cells.append(nbf.new_markdown_cell(f"---\n\n**{html.escape(student)}**\n\n{answer}"))
+            cells.append(nbf.new_markdown_cell(f"## {html.escape(student)}"))
+            cells.append(nbf.new_markdown_cell(answer, metadata={"tags": ["answer"]}))
     return cells

@@ -8,7 +8,6 @@ import nbformat.v4 as nbf
 import pytest
 from grading import grader
 from submissions import (
-    COURSE,
     Book,
     changed,
     grade,
@@ -23,19 +22,6 @@ pytestmark = pytest.mark.slow
 
 notebooks, pages = grade.notebooks, grade.pages
 NO_SANDBOX = grade.sandbox.problem()
-LEFT_OUT = {"training", "SamplingLayer", "check-SamplingLayer", "MyVAE", "check-MyVAE"}  # what takes long
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """Assignment 2 without what takes long."""
-    folder = tmp_path_factory.mktemp("course")
-    for version in ("source", "release"):
-        notebook = nbformat.read(COURSE / version / "hw2" / "hw2.ipynb", as_version=4)
-        notebook.cells = [cell for cell in notebook.cells if cell.id not in LEFT_OUT]
-        (folder / version / "hw2").mkdir(parents=True)
-        nbformat.write(notebook, folder / version / "hw2" / "hw2.ipynb")
-    return folder
 
 
 @pytest.fixture(scope="module")
