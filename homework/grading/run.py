@@ -232,8 +232,11 @@ class Process:
         seen, home = (f"/proc/self/fd/{self.root}{sandbox.HOME}", sandbox.HOME) if self.sandboxed else (self.base,) * 2
         place = secrets.token_hex(16)
         given = (mimetype, task, expression, f"{home}/{place}", dict(stand_ins))
-        with open(f"{seen}/{place}", "x", encoding="utf-8") as file:  # no frame and no message holds them for long
-            file.write(to_json(arguments))
+        try:
+            with open(f"{seen}/{place}", "x", encoding="utf-8") as file:  # no frame and no message holds them for long
+                file.write(to_json(arguments))
+        except OSError as error:
+            raise DeadKernelError(f"its folder takes no file any more ({error.strerror})") from None
         code = f"import vae_grading; vae_grading.reply{given!r}"
         notebook, self.ran = nbf.new_notebook(cells=[nbf.new_code_cell(code)]), set()
         if not await self.execute(notebook, 0, seconds, wanted=mimetype):

@@ -1,6 +1,7 @@
 """Watch what a student's processes take together: no single process's limit says that."""
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -88,13 +89,14 @@ class Watch(threading.Thread):
         seconds: that they may live.
 
     Attributes:
+        began: when their time begins, by `time.monotonic`.
         reason: why they were ended, "" if they were not.
     """
 
     def __init__(self, place, memory, seconds):
         super().__init__(daemon=True)
         self.place, self.memory, self.seconds = place, memory, seconds
-        self.began, self.over, self.reason = time.monotonic(), threading.Event(), ""
+        self.began, self.over, self.reason = math.inf, threading.Event(), ""
 
     def run(self):
         """Look from time to time."""
