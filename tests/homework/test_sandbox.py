@@ -6,20 +6,18 @@ import ctypes
 import multiprocessing.shared_memory
 import os
 import pathlib
-import resource
 import secrets
 import socket
-import subprocess
-import sys
 import time
 
 import nbformat.v4 as nbf
 import psutil
 import pytest
+from nbclient.exceptions import DeadKernelError
 from submissions import grade
 
-from grading import run, sandbox  # of homework/, by `submissions`
-
+resource = pytest.importorskip("resource", reason="no sandbox on Windows")
+sandbox, Process = grade.sandbox, grade.Process
 NO_SANDBOX = sandbox.problem()
 needs_a_sandbox = [pytest.mark.slow, pytest.mark.skipif(bool(NO_SANDBOX), reason=NO_SANDBOX or "works")]
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -114,7 +112,7 @@ def attempts(pid, folder, segment, port, memory):
         "memfd": ("os.memfd_create('x')", "Operation not permitted"),
         "shared memory": ("os.listdir('/dev/shm')", "[]"),
         "shared memory, by name": (f"open('/dev/shm/{memory}')", gone),
-        "abstract socket": (f"connect(socket.AF_UNIX, '\\0{MARK}')", "Connection refused"),
+        "abstract socket": (f"connect(socket.AF_UNIX, '\\x00{MARK}')", "Connection refused"),
         "neighbour's abstract socket": ("connect(socket.AF_UNIX, '\\0neighbour')", "Connection refused"),
         "socket": (f"connect(socket.AF_UNIX, {str(folder / 'socket')!r})", gone),
         "neighbour's socket": ("connect(socket.AF_UNIX, '/tmp/neighbour')", gone),
@@ -132,7 +130,7 @@ def kernel(*cells, **limits):
     """What each cell prints in a process, and why the process ended, if it did."""
 
     async def work():
-        async with run.Process(**limits) as process:
+        async with Process(**limits) as process:
             return await execute(process, *cells)
 
     return asyncio.run(work())
@@ -144,7 +142,7 @@ async def execute(process, *cells):
     try:
         for index in range(len(cells)):
             await process.execute(notebook, index, 40)
-    except run.DeadKernelError as error:
+    except DeadKernelError as error:
         return str(error)
     return ["".join(output.get("text", "") + output.get("evalue", "") for output in cell.outputs)
             for cell in notebook.cells]  # fmt: skip
@@ -177,7 +175,7 @@ def found(tmp_path_factory):
         return [one.pid for one in psutil.process_iter() if MARK in " ".join(_command(one))]
 
     async def work(given):
-        async with run.Process() as neighbour, run.Process() as process:
+        async with Process() as neighbour, Process() as process:
             await execute(neighbour, NEIGHBOUR)
             known = [os.path.join(one, part) for one in sandbox.pythons() for part in sandbox.PARTS]
             known += [os.path.dirname(one) for one in known if one.endswith("pyvenv.cfg") and os.path.exists(one)]
