@@ -13,11 +13,11 @@ import time
 import nbformat.v4 as nbf
 import psutil
 import pytest
+from grading import sandbox
+from grading.run import Process
 from nbclient.exceptions import DeadKernelError
-from submissions import grade
 
 resource = pytest.importorskip("resource", reason="no sandbox on Windows")
-sandbox, Process = grade.sandbox, grade.Process
 NO_SANDBOX = sandbox.problem()
 needs_a_sandbox = [pytest.mark.slow, pytest.mark.skipif(bool(NO_SANDBOX), reason=NO_SANDBOX or "works")]
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
