@@ -62,8 +62,8 @@ def command(argv, *options):
 
     Its environment is what bubblewrap itself is started with, as that can be read at /proc/1/environ.
     """
-    line = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY]
-    line += ["--cap-drop", "ALL", "--hostname", "student", "--new-session", "--die-with-parent"]
+    line = [shutil.which("bwrap"), "--unshare-all", "--unshare-user", "--disable-userns", "--uid", NOBODY]
+    line += ["--gid", NOBODY, "--cap-drop", "ALL", "--hostname", "student", "--new-session", "--die-with-parent"]
     line += ["--unsetenv", "JPY_PARENT_PID"]  # else the kernel looks for a parent that it does not see
     line += ["--proc", "/proc", "--dev", "/dev"]
     line += ["--ro-bind", "/dev/null", "/dev/zero"]  # a map of it is memory that no process shows

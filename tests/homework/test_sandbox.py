@@ -10,6 +10,7 @@ import secrets
 import socket
 import time
 
+import grade
 import nbformat.v4 as nbf
 import psutil
 import pytest
@@ -265,3 +266,42 @@ class TestSandbox:
         many, one, short = "for _ in range(600):\n    print('x' * 10**6)", "print('x' * 600 * 10**6)", "print(1 + 1)"
         assert kernel(many, short, one, short)[1::2] == ["2\n", "2\n"]
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+class TestWithoutASandbox:
+    @pytest.fixture(autouse=True)
+    def ask_again(self, tmp_path, monkeypatch):
+        """No answer is kept, and no program found but those in `tmp_path`."""
+        monkeypatch.setattr(sandbox, "problem", sandbox.problem.__wrapped__)
+        monkeypatch.setattr(sandbox.sys, "platform", "linux")
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+    def grading(self, folder, *options):
+        """What the grader ends with."""
+        with pytest.raises(SystemExit) as end:
+            grade.main(["hw2", str(folder), "--out", str(folder / "out"), *options])
+        return str(end.value)
+
+    def test_the_grader_says_what_to_do(self, tmp_path):
+        words = self.grading(tmp_path)
+        for word in ("no program bwrap", "apt install bubblewrap", "homework/README.md", "--no-sandbox"):
+            assert word in words
+
+    def test_the_grader_repeats_what_bubblewrap_says(self, tmp_path):
+        (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+        (tmp_path / "bwrap").chmod(0o755)
+        words = self.grading(tmp_path)
+        for word in ("fails: bwrap: No permissions to create new namespace", "in a container", "--no-sandbox"):
+            assert word in words
+
+    def test_elsewhere_there_is_none(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sandbox.sys, "platform", "darwin")
+        assert "this is darwin" in self.grading(tmp_path)
+
+    def test_no_sandbox_is_said_aloud(self, tmp_path, monkeypatch, capsys):
+        def begin(*_):
+            raise SystemExit("begins")
+
+        monkeypatch.setattr(grade, "Batch", begin)
+        assert self.grading(tmp_path, "--no-sandbox") == "begins"
+        assert "No sandbox: students' code can do all that you can" in capsys.readouterr().err
